@@ -17,7 +17,9 @@ def submit(ls: Longshore, kind: str, payload: Any = None, remote: bool = False) 
 def lease(ls: Longshore, kind: str) -> dict[str, Any]:
     """Lease the next job of a kind."""
     body = {"kinds": [kind], "wait": "10s"}
-    leased: dict[str, Any] = ls.session.send(Request("POST", "/v1/leases", body=body, wait=10)).json()
+    leased: dict[str, Any] = ls.session.send(
+        Request("POST", "/v1/leases", body=body, wait=10)
+    ).json()
     job: dict[str, Any] = leased["jobs"][0]
     return job
 

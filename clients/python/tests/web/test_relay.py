@@ -51,7 +51,8 @@ def test_a_token_that_nobody_signed_is_refused(ls: Longshore, relay: str) -> Non
 
 
 def test_the_key_of_the_application_is_not_used_for_a_browser(longshore_server: Server) -> None:
-    # Before the first key every request is allowed, so only a server with keys shows the difference.
+    # Before the first key every request is allowed, so only a server with keys shows the
+    # difference.
     ls = longshore_server.client
     body = {"name": "app", "scopes": ["admin", "submit", "read"]}
     key = ls.session.send(Request("POST", "/v1/keys", body=body)).json()["secret"]
@@ -67,7 +68,13 @@ def test_the_key_of_the_application_is_not_used_for_a_browser(longshore_server: 
 
 def test_a_wait_is_handed_on(ls: Longshore, relay: str) -> None:
     job = submit(ls, "sleep", {"duration": "500ms"})
-    assert get(f"{relay}/jobs/{job.id}", token=job.token(), wait="10s").json()["state"] == "completed"
+    assert (
+        get(f"{relay}/jobs/{job.id}", token=job.token(), wait="10s").json()["state"] == "completed"
+    )
+
+
+def data_of(sent: httpx2.ServerSentEvent) -> Any:
+    return sent.json()
 
 
 def read_events(url: str, token: str, after: str = "") -> list[tuple[str, Any, str]]:
@@ -75,7 +82,7 @@ def read_events(url: str, token: str, after: str = "") -> list[tuple[str, Any, s
     with httpx2.stream("GET", url, params={"token": token}, headers=headers, timeout=30) as answer:
         if answer.status_code != 200:
             return []
-        return [(sent.event, sent.json(), sent.id or "") for sent in httpx2.EventSource(answer)]
+        return [(sent.event, data_of(sent), sent.id or "") for sent in httpx2.EventSource(answer)]
 
 
 def test_the_events_of_a_job_end_with_its_result_and_a_mark(ls: Longshore, relay: str) -> None:
@@ -100,7 +107,7 @@ def test_a_browser_that_reconnects_gets_only_what_is_new(ls: Longshore, relay: s
     url, token = f"{relay}/jobs/{job.id}/events", job.token()
     with httpx2.stream("GET", url, params={"token": token}, timeout=30) as answer:
         seen = next(sent for sent in httpx2.EventSource(answer) if sent.event == "log")
-    assert seen.json()["text"] == "first line\n"
+    assert data_of(seen)["text"] == "first line\n"
     report(ls, leased, "complete", result=1, log="second line")
     later = read_events(url, token, seen.id or "")
     assert [data["text"] for event, data, _ in later if event == "log"] == ["second line\n"]
@@ -119,7 +126,7 @@ def test_a_stream_goes_on_over_a_restart_of_the_job_server(
         longshore_server.kill()
         longshore_server.start()
         report(ls, leased, "complete", result="after the restart")
-        rest = [(sent.event, sent.json()) for sent in events]
+        rest = [(sent.event, data_of(sent)) for sent in events]
     assert rest[-2][1]["result"] == "after the restart"
     assert rest[-1][0] == "end"
 
@@ -135,7 +142,7 @@ def test_a_page_that_opens_while_the_job_server_is_away_gets_the_events_later(
     ) as answer:
         assert answer.status_code == 200
         longshore_server.start()
-        events = [(sent.event, sent.json()) for sent in httpx2.EventSource(answer)]
+        events = [(sent.event, data_of(sent)) for sent in httpx2.EventSource(answer)]
     assert events[-2][1]["result"] == "kept"
 
 

@@ -16,11 +16,15 @@ HERE = Path(__file__).parent
 PATIENCE = 30.0
 
 
-def eventually(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+def eventually(
+    condition: Callable[[], Any], what: str | Callable[[], str], patience: float = PATIENCE
+) -> Any:
     """Return the value of a condition once it is true."""
     end_at = time.monotonic() + patience
     while not (value := condition()):
-        assert time.monotonic() < end_at, f"not within {patience:g} s: {what}"
+        if time.monotonic() > end_at:
+            text = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {patience:g} s: {text}")
         time.sleep(0.01)
     return value
 
@@ -42,7 +46,12 @@ class Program:
     """A worker as a program of its own, with its log and the effects of its tasks."""
 
     def __init__(
-        self, folder: Path, url: str, *options: str, application: str = "sample:ls", cwd: Path = HERE
+        self,
+        folder: Path,
+        url: str,
+        *options: str,
+        application: str = "sample:ls",
+        cwd: Path = HERE,
     ) -> None:
         self.effects_file = folder / "effects"
         self.log_file = folder / f"worker-{time.monotonic_ns()}.log"
@@ -74,8 +83,12 @@ class Program:
             assert self.process.poll() is None, f"the worker has ended:\n{self.log}"
             return None
 
-        line: str = eventually(found, f"{text!r} in {self.effects}; log:\n{self.log}")
+        line: str = eventually(found, lambda: f"{text!r} in {self.effects}; log:\n{self.log}")
         return line
+
+    def until_effects(self, count: int) -> None:
+        """Wait until there are so many effects."""
+        eventually(lambda: len(self.effects) >= count, lambda: f"{count} effects:\n{self.log}")
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the worker, not to its children."""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from worker import sample as tasks
-from worker.kit import Program, eventually, has_watch, run_of
 
 from longshore import Job, JobFailed, Longshore, Stopped, current
 from longshore.worker import Worker
+from worker import sample as tasks
+from worker.kit import Program, eventually, has_watch, run_of
 
 Start = Callable[..., Program]
 
@@ -75,9 +75,7 @@ def test_a_coroutine_is_cancelled_at_once(ls: Longshore, age: float) -> None:
         assert stopped.is_set()
 
 
-def test_a_process_is_stopped_by_a_signal_and_replaced(
-    program: Start, sample: Longshore
-) -> None:
+def test_a_process_is_stopped_by_a_signal_and_replaced(program: Start, sample: Longshore) -> None:
     lease = "30" if has_watch(sample) else "2"
     worker = program("--processes", "1", "--lease", lease)
     job = tasks.psleep.submit(60)

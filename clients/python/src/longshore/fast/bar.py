@@ -28,5 +28,7 @@ class Bar:
     def _write(self, done: int, start: str, end: str) -> None:
         filled = "█" * (_WIDTH * done // self._total)
         seconds = time.monotonic() - self._started_at
-        self._stream.write(f"{start}{filled:<{_WIDTH}} {done} of {self._total}, {seconds:.1f} s{end}")
+        self._stream.write(
+            f"{start}{filled:<{_WIDTH}} {done} of {self._total}, {seconds:.1f} s{end}"
+        )
         self._stream.flush()

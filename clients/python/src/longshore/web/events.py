@@ -32,14 +32,14 @@ class Source(Protocol):
 
 
 def event_response(source: Source, request: Request, render: Render | None = None) -> Response:
-    """Send the events of a job or batch to a browser, until the last one or until the browser leaves.
+    """Send the events of a job or batch to a browser, until the last one or until it leaves.
 
-    A browser that reconnects gets what is new since the event that it saw last. The stream goes on when
-    the job server is restarted. The application checks before who may see the job or batch.
+    A browser that reconnects gets what is new since the event that it saw last. The stream goes on
+    when the job server is restarted. The application checks before who may see the job or batch.
 
-    Without `render` the events are those of the HTTP API. `render` returns the text of an event, such
-    as HTML, or None to leave the event out; such events have no name, so that they can be swapped into
-    a page. In both cases an event named `end` follows the last one.
+    Without `render` the events are those of the HTTP API. `render` returns the text of an event,
+    such as HTML, or None to leave the event out; such events have no name, so that they can be
+    swapped into a page. In both cases an event named `end` follows the last one.
     """
     return EventResponse(source, request.headers.get("last-event-id"), render)
 

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from inspect import isawaitable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from longshore.errors import LongshoreError
 
 from .capture import capture
 from .engine import Engine
+from .lifespan import Running
 from .pools.coroutines import LoopThread
 from .settings import Settings
 
@@ -37,8 +38,10 @@ log = logging.getLogger("longshore.worker")
 
 
 class Worker:
-    """Runs the tasks of an application: `def` in threads, `async def` as coroutines, and tasks with
-    `process=True` in child processes.
+    """Runs the tasks of an application.
+
+    Functions run in threads, coroutine functions on an event loop, and tasks with `process=True` in
+    child processes.
 
     `queues` are the queues to take jobs from, all if there is none. `lease` is how long the server
     waits for a sign of life of this worker before it gives a job to another one. When the worker is
@@ -108,8 +111,9 @@ class Worker:
         self._begin(is_until_idle=False)
 
     def stop(self) -> None:
-        """Lease nothing more, wait until running jobs have ended, at most for the grace period, and
-        end. Raises `NotAllowed` if the server refused the key.
+        """Lease nothing more, and wait for running jobs, at most for the grace period.
+
+        Raises `NotAllowed` if the server refused the key.
         """
         self.request_stop()
         self.wait()
@@ -138,15 +142,14 @@ class Worker:
         self.stop()
 
     def lifespan(self, inner: Lifespan | None = None) -> Lifespan:
-        """Return a lifespan for Starlette, FastAPI or FastHTML: the worker runs as long as the
-        application does, within `inner`, the application's own lifespan.
+        """Return a lifespan for Starlette, FastAPI or FastHTML.
 
+        The worker runs as long as the application does, within `inner`, the application's own one.
         Coroutines run on the event loop of the application and may use what belongs to it. Signals
         stay with the program that serves the application.
         """
 
-        @asynccontextmanager
-        async def lifespan(app: Any) -> AsyncGenerator[Any]:
+        async def generator(app: Any) -> AsyncGenerator[Any, None]:
             async with inner(app) if inner is not None else nullcontext() as state:
                 await _acall(self._on_start)
                 self._start_thread(asyncio.get_running_loop(), is_until_idle=False)
@@ -155,13 +158,13 @@ class Worker:
                 finally:
                     await self._astop()
 
-        return lifespan
+        return lambda app: Running(generator(app))
 
     async def _astop(self) -> None:
         self.request_stop()
         thread = self._thread
-        while thread is not None and thread.is_alive():
-            await asyncio.sleep(0.02)
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
         await _acall(self._on_stop)
         self._end()
 
