@@ -40,7 +40,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Submit one job, or many jobs from a file
     Submit(submit::SubmitArgs),
-    /// Submit many jobs as one batch and wait until all of them have ended
+    /// Submit many jobs as one batch and wait until all of them have ended, or act on a batch
     Batch(batch::BatchArgs),
     /// Show the current state of a job
     Status(status::StatusArgs),
@@ -119,7 +119,7 @@ impl Command {
     fn target(&mut self) -> Option<&mut Target> {
         match self {
             Self::Submit(args) => Some(&mut args.target),
-            Self::Batch(args) => Some(&mut args.target),
+            Self::Batch(args) => Some(args.target()),
             Self::Status(args) => Some(&mut args.target),
             Self::Wait(args) => Some(&mut args.target),
             Self::Logs(args) => Some(&mut args.target),

@@ -47,6 +47,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(batches::resource())
         .service(batches::batch::resource())
         .service(batches::batch::cancel())
+        .service(batches::batch::close())
+        .service(batches::batch::retry())
         .service(queues::resource())
         .service(queue::resource())
         .service(queue::pause())

@@ -37,7 +37,7 @@ pub struct MoreJobs<L = Vec<Submission>> {
 }
 
 /// Answer to [`MoreJobs`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AddedJobs {
     /// The batch with the new jobs.
     pub batch: Batch,
@@ -54,11 +54,12 @@ pub struct BatchPage {
     pub next_cursor: Option<String>,
 }
 
-/// One page of the results of a batch, in the order of submission.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BatchResults {
+/// One page of the results of a batch, in the order of submission. `R` is the form of a result: a client may pass on
+/// its JSON text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchResults<R = BatchResult> {
     /// Results of the page.
-    pub results: Vec<BatchResult>,
+    pub results: Vec<R>,
     /// `after` of the next page; `None` on the last page.
     pub next_after: Option<JobId>,
 }

@@ -1,5 +1,6 @@
 //! A small client for the HTTP API.
 
+mod batches;
 mod connector;
 mod event_stream;
 mod events;

@@ -24,6 +24,8 @@ pub struct JobFilter {
     pub with_payload: bool,
     /// Whether to read the results.
     pub with_result: bool,
+    /// Whether to read the metadata.
+    pub with_metadata: bool,
 }
 
 impl JobFilter {

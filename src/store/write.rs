@@ -1,6 +1,7 @@
 //! The writes that a store applies.
 
 mod attempt;
+mod submission;
 
 use std::sync::Arc;
 
@@ -10,18 +11,17 @@ use crate::auth::key_id::KeyId;
 use crate::auth::secret::KeyDigest;
 use crate::auth::webhook::WebhookSecret;
 use crate::job::lease::Lease;
-use crate::job::submission::on_end::OnEnd;
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;
 use crate::job::{
-    AttemptDetail, BatchId, IdempotencyKey, JobId, NewJob, Progress, Span, State, Timestamp,
-    WebhookSecretName,
+    AttemptDetail, BatchId, JobId, Progress, Span, State, Timestamp, WebhookSecretName,
 };
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::{KindChanges, LeaseOrder};
 
 pub use attempt::{Finish, Holder, JobLocation, LogLines, Renew, RescueScope};
+pub use submission::{NewBatch, SubmissionKey, Submit};
 
 /// Maximum number of jobs that one stage, expire or rescue moves in a transaction.
 pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
@@ -223,9 +223,7 @@ impl Write {
     /// with what is known about them, log lines and progress messages.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Submit(submit) | Self::AddJobs { submit, .. } => {
-                submit.jobs.iter().map(submitted_bytes).sum()
-            }
+            Self::Submit(submit) | Self::AddJobs { submit, .. } => submit.bytes(),
             Self::Finish(finish) => outcome_bytes(&finish.outcome),
             Self::Log(lines) => lines.log.text.len(),
             Self::Report(_, progress) => message_bytes(progress),
@@ -235,32 +233,6 @@ impl Write {
             _ => 0,
         }
     }
-
-    /// Returns the jobs of a client that this inserts, if it does.
-    pub(crate) fn submission(&self) -> Option<&Submit> {
-        match self {
-            Self::Submit(submit) | Self::AddJobs { submit, .. } => Some(submit),
-            Self::Within(_, write) => write.submission(),
-            _ => None,
-        }
-    }
-
-    /// Returns the submission if it has jobs, no idempotency key and no batch. Such submissions can
-    /// be inserted together and in any order.
-    pub fn plain_submit(&self) -> Option<&Submit> {
-        match self {
-            Self::Submit(submit) => {
-                let Submit { jobs, key, batch } = submit;
-                (!jobs.is_empty() && key.is_none() && batch.is_none()).then_some(submit)
-            }
-            _ => None,
-        }
-    }
-}
-
-fn submitted_bytes(job: &NewJob) -> usize {
-    let on_end = job.on_end.as_ref().map_or(0, |on_end| on_end.bytes());
-    job.payload.as_str().len() + job.metadata.as_ref().map_or(0, |json| json.as_str().len()) + on_end
 }
 
 fn message_bytes(progress: &Progress) -> usize {
@@ -277,49 +249,6 @@ fn outcome_bytes(outcome: &Outcome) -> usize {
         Outcome::Released | Outcome::NotStarted | Outcome::Cancelled(_) => 0,
     };
     own + outcome.detail().map_or(0, AttemptDetail::bytes)
-}
-
-/// A submission: jobs to insert, all or none.
-#[derive(Debug, Clone)]
-pub struct Submit {
-    /// The jobs; at least one, unless they are a batch. Shared because the caller needs them again for its answer.
-    pub jobs: Arc<[NewJob]>,
-    /// Idempotency key, if the client sent one.
-    pub key: Option<SubmissionKey>,
-    /// Batch to create for the jobs.
-    pub batch: Option<NewBatch>,
-}
-
-/// Idempotency key of a submission, with the fingerprints that its repetitions must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubmissionKey {
-    /// Key that the client chose.
-    pub key: IdempotencyKey,
-    /// API key of the client. The same idempotency key of another API key is another one; those of clients without
-    /// an API key are visible to all.
-    pub owner: Option<KeyId>,
-    /// SHA-256 of the submission by value; a repetition must have the same one.
-    pub fingerprint: [u8; 32],
-    /// SHA-256 of the bytes of the request. It is compared with keys that versions up to 0.2.0 stored.
-    pub byte_fingerprint: [u8; 32],
-}
-
-impl SubmissionKey {
-    /// Creates a key whose fingerprint the caller computes by a rule of its own.
-    pub fn new(key: IdempotencyKey, fingerprint: [u8; 32]) -> Self {
-        Self { key, owner: None, fingerprint, byte_fingerprint: fingerprint }
-    }
-}
-
-/// A batch to create.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NewBatch {
-    /// Name that the client chose.
-    pub name: Option<String>,
-    /// What happens when the batch ends.
-    pub on_end: Option<Box<OnEnd>>,
-    /// Time for which jobs can be added; `None` for a batch that is closed at once.
-    pub open_for: Option<Span>,
 }
 
 /// A request for leases.

@@ -49,6 +49,9 @@ const COMMANDS: [&str; 27] = [
     "man",
 ];
 
+/// Commands of `longshore batch`.
+const BATCH_COMMANDS: [&str; 4] = ["results", "retry", "add", "close"];
+
 /// The commands of `longshore key`.
 const KEY_COMMANDS: [&str; 4] = ["create", "list", "revoke", "generate"];
 
@@ -336,6 +339,7 @@ fn the_manual_is_a_single_page_or_one_page_per_command() {
     let mut names: Vec<String> = COMMANDS.map(|name| format!("longshore-{name}.1")).into();
     names.push("longshore.1".into());
     names.extend(KEY_COMMANDS.map(|name| format!("longshore-key-{name}.1")));
+    names.extend(BATCH_COMMANDS.map(|name| format!("longshore-batch-{name}.1")));
     names.push("longshore-webhook-secret.1".into());
     let of_secrets = WEBHOOK_SECRET_COMMANDS;
     names.extend(of_secrets.map(|name| format!("longshore-webhook-secret-{name}.1")));

@@ -1,5 +1,6 @@
 //! The command line against a running server.
 
+mod batches;
 mod fixture;
 mod live;
 mod providers;

@@ -1,6 +1,7 @@
 //! The web pages as plain HTTP: headers, HTML and forms, without scripts.
 
 mod again;
+mod batches;
 mod demo;
 mod job;
 mod keys;

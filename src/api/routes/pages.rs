@@ -43,6 +43,8 @@ pub const PAGES: &[Page] = &[
     page(Method::Get, "/batches", READ),
     page(Method::Get, "/batches/{id}", SUBMIT_OR_READ),
     page(Method::Post, "/batches/{id}/cancel", SUBMIT),
+    page(Method::Post, "/batches/{id}/close", SUBMIT),
+    page(Method::Post, "/batches/{id}/retry", ADMIN),
     page(Method::Post, "/batches/{id}/deliveries/{delivery}/retry", ADMIN),
     page(Method::Get, "/queues", READ),
     page(Method::Get, "/queues/{name}", READ),

@@ -1,9 +1,13 @@
-//! `longshore batch`: submits many jobs as one batch and waits until they have ended.
+//! `longshore batch`: submits many jobs as one batch and waits until they have ended, and acts on a batch.
 
+mod add;
 mod bar;
+mod close;
 mod lines;
+mod results;
+mod retry;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::cli::client::{Client, Reply};
 use crate::cli::error::CliError;
@@ -14,8 +18,12 @@ use crate::cli::output::show;
 use crate::cli::target::Target;
 use crate::job::batch::{Batch, BatchOptions};
 use crate::job::{BatchId, IdempotencyKey};
+use add::AddArgs;
 use bar::BatchBar;
+use close::CloseArgs;
 use lines::BatchLines;
+use results::ResultsArgs;
+use retry::RetryArgs;
 
 const HELP: &str = "\
 FILE contains one submission per line, such as {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}.
@@ -23,22 +31,34 @@ Either all submissions are accepted or none. A batch may contain at most 10000 j
 server sets max_jobs_per_request to another value. On a terminal, a progress bar is shown on
 stderr. Ctrl-C ends the command, but the jobs continue to run. If the server becomes unreachable,
 the command waits for up to 5 minutes until it is back. At the end the counts are printed. The
-exit code is 5 if any job failed or was cancelled.
+exit code is 5 if any job failed or was cancelled. A FILE with the name of a command, such as
+retry, is given as ./retry.
 
 Examples:
   longshore batch jobs.ndjson
   longshore batch jobs.ndjson --name nightly --idempotency-key nightly-2030-01-31
   longshore batch jobs.ndjson --no-wait
+  longshore batch results 7 | jq .result
+  longshore batch retry 7
   longshore batch jobs.ndjson --no-wait --callback https://shop.example/hooks
   seq 100 | jq -c '{kind: \"echo\", payload: .}' | longshore batch - --json | jq .counts";
 
 /// Arguments of `longshore batch`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct BatchArgs {
+    #[command(subcommand)]
+    command: Option<BatchCommand>,
+    #[command(flatten)]
+    submission: SubmissionArgs,
+}
+
+/// Arguments of a submission.
+#[derive(Debug, Clone, Args)]
+struct SubmissionArgs {
     /// File with one submission per line, or - for stdin
-    #[arg(value_name = "FILE")]
-    file: String,
+    #[arg(value_name = "FILE", required = true)]
+    file: Option<String>,
     /// Name of the batch
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -50,25 +70,65 @@ pub(crate) struct BatchArgs {
     /// Do not wait until the jobs have ended
     #[arg(long)]
     no_wait: bool,
+    /// Keep the batch open for more jobs, and do not wait
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
-    pub(crate) target: Target,
+    target: Target,
 }
 
-/// Submits a batch and, unless `--no-wait` is given, waits until it has ended.
+#[derive(Debug, Clone, Subcommand)]
+enum BatchCommand {
+    /// Print the results of a batch, one a line in the order of submission
+    Results(ResultsArgs),
+    /// Run the failed jobs of a batch again
+    Retry(RetryArgs),
+    /// Add the jobs of a file to an open batch
+    Add(AddArgs),
+    /// Close an open batch: it ends with its last job
+    Close(CloseArgs),
+}
+
+impl BatchArgs {
+    /// Returns the server and output options.
+    pub(crate) fn target(&mut self) -> &mut Target {
+        match &mut self.command {
+            Some(BatchCommand::Results(args)) => &mut args.target,
+            Some(BatchCommand::Retry(args)) => &mut args.target,
+            Some(BatchCommand::Add(args)) => &mut args.target,
+            Some(BatchCommand::Close(args)) => &mut args.target,
+            None => &mut self.submission.target,
+        }
+    }
+}
+
+/// Runs a command about batches.
 pub(crate) async fn run(args: BatchArgs) -> Result<(), CliError> {
+    match args.command {
+        Some(BatchCommand::Results(args)) => results::run(args).await,
+        Some(BatchCommand::Retry(args)) => retry::run(args).await,
+        Some(BatchCommand::Add(args)) => add::run(args).await,
+        Some(BatchCommand::Close(args)) => close::run(args).await,
+        None => submit(args.submission).await,
+    }
+}
+
+/// Submits a batch and, unless `--no-wait` or `--open` is given, waits until it has ended.
+async fn submit(args: SubmissionArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let lines = BatchLines::read(&input::read(&args.file)?)?;
-    if lines.jobs.is_empty() {
-        return Err(CliError::Usage(format!("{} contains no submission", args.file)));
+    let file = args.file.as_deref().unwrap_or_default();
+    let lines = BatchLines::read(&input::read(file)?)?;
+    if lines.jobs.is_empty() && !args.open {
+        return Err(CliError::Usage(format!("{file} contains no submission")));
     }
     let key = args.idempotency_key.as_ref();
     let (name, callback) = (args.name.clone(), args.on_end.callback());
-    let options = BatchOptions { name, callback, then: args.on_end.then()?, open: false };
+    let options = BatchOptions { name, callback, then: args.on_end.then()?, open: args.open };
     let submitted = client.submit_batch(options, &lines.jobs, key).await;
     let batch = submitted.map_err(|error| lines.locate_errors(error))?;
     let (id, total) = (batch.value.id, batch.value.total);
     let summary = format!("batch {id}\t{total} jobs\t{}", client.batch_url(id));
-    match (args.no_wait, output.json) {
+    match (args.no_wait || args.open, output.json) {
         (true, true) => return output.json(&batch.json),
         (true, false) => return output.line(summary),
         (false, true) => {}

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{ACCEPT, HeaderValue};
+use actix_web::http::header::{ACCEPT, CONTENT_DISPOSITION, HeaderValue};
 use actix_web::web::{Bytes, ReqData};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::stream;
@@ -34,6 +34,9 @@ const ROOM_PAUSE: Duration = Duration::from_millis(250);
 /// Number of pauses after which the stream breaks off: a minute.
 const MAX_PAUSES: u32 = 240;
 
+/// Value of `format` with which a link, which has no `Accept` header of its own, gets lines.
+const FORMAT: &str = "ndjson";
+
 /// Media type of lines of JSON.
 const LINES: &str = "application/x-ndjson";
 
@@ -42,19 +45,30 @@ pub(in crate::http) async fn results(
     handle: ReqData<Handle>,
 ) -> HandlerResult {
     let batch: BatchId = query::id(&request)?;
-    let mut parameters = Parameters::read(&request, &["after", "limit", "wait"])?;
+    let mut parameters = Parameters::read(&request, &["after", "limit", "wait", "format"])?;
     let after = parameters.parse("after", "must be the id of a job, a number");
     let has_limit = parameters.has("limit");
     let limit = parameters.limit(MAX_RESULTS, DEFAULT_LIMIT);
     let wait = prefer::given(parameters.take("wait"), &request)?;
+    let format = parameters.take("format");
+    if format.as_deref().is_some_and(|format| format != FORMAT) {
+        parameters.add_problem("format", "must be ndjson");
+    }
     parameters.checked()?;
     let (after, handle) = (after.unwrap_or(JobId(0)), handle.into_inner());
-    if wants_lines(&request) {
+    if format.is_some() || wants_lines(&request) {
         if has_limit {
             let why = "is only for pages; a stream of lines has all results";
             return Err(Rejection::bad_parameter("limit", why));
         }
-        return lines(handle, batch, after, wait).await;
+        let mut response = lines(handle, batch, after, wait).await?;
+        if format.is_some() {
+            let name = format!("attachment; filename=\"batch-{batch}.ndjson\"");
+            if let Ok(value) = HeaderValue::from_str(&name) {
+                response.headers_mut().insert(CONTENT_DISPOSITION, value);
+            }
+        }
+        return Ok(response);
     }
     let page = match wait.span() {
         Some(span) => handle.wait_batch_results(batch, after, limit, span).await?,

@@ -20,9 +20,10 @@ use crate::server::Handle;
 const TARGET: &str = "longshore::audit";
 
 /// Routes whose requests are logged with the level `debug`, because they are most of all requests.
-const FREQUENT: [RouteName; 5] = [
+const FREQUENT: [RouteName; 6] = [
     RouteName::SubmitJobs,
     RouteName::SubmitBatch,
+    RouteName::AddJobs,
     RouteName::LeaseJobs,
     RouteName::ActOnLeases,
     RouteName::ActOnLease,

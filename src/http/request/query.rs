@@ -174,6 +174,7 @@ pub(in crate::http) fn filter(request: &HttpRequest) -> Result<JobFilter, Reject
         limit,
         with_payload: false,
         with_result: false,
+        with_metadata: false,
     };
     let include = query.take("include");
     for part in include.iter().flat_map(|list| list.split(',')) {

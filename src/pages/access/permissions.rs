@@ -94,6 +94,15 @@ impl Permissions {
         self.viewer.principal.queues.allows(queue)
     }
 
+    pub(crate) fn close_batches(&self) -> bool {
+        self.post("/batches/{id}/close")
+    }
+
+    /// Returns whether the user may retry the failed jobs of batches.
+    pub(crate) fn retry_batches(&self) -> bool {
+        self.post("/batches/{id}/retry")
+    }
+
     pub(crate) fn cancel_batches(&self) -> bool {
         self.post("/batches/{id}/cancel")
     }

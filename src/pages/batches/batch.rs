@@ -35,6 +35,14 @@ pub(crate) fn cancel() -> Resource {
     form_resource("/batches/{id}/cancel", cancel_batch)
 }
 
+pub(crate) fn close() -> Resource {
+    form_resource("/batches/{id}/close", close_batch)
+}
+
+pub(crate) fn retry() -> Resource {
+    form_resource("/batches/{id}/retry", retry_batch)
+}
+
 #[derive(Template)]
 #[template(path = "batch.html")]
 struct BatchPage {
@@ -45,6 +53,9 @@ struct BatchPage {
     percent: i64,
     created: RelativeTime,
     finished: Option<RelativeTime>,
+    /// Time at which an open batch closes by itself.
+    closes: Option<RelativeTime>,
+    has_failures: bool,
     elapsed: DurationText,
     state_counts: Vec<StateCount>,
     failed: Vec<JobRow>,
@@ -69,7 +80,8 @@ async fn show_batch(request: HttpRequest, handle: ReqData<Handle>) -> PageResult
         0 => Vec::new(),
         _ => handle.jobs(failed).await?.jobs,
     };
-    let all = JobFilter { batch: Some(id), limit: JOBS, ..JobFilter::default() };
+    let all =
+        JobFilter { batch: Some(id), limit: JOBS, with_metadata: true, ..JobFilter::default() };
     let all = handle.jobs(all).await?;
     let now = handle.now();
     let (may, title) = (Permissions::of(&handle), format!("Batch {id}"));
@@ -90,9 +102,12 @@ async fn show_batch(request: HttpRequest, handle: ReqData<Handle>) -> PageResult
         state_bar: StateBar::new(batch.counts, batch.total),
         done: Count::new(done),
         total: Count::new(batch.total),
-        percent: done * 100 / batch.total.max(1),
+        // A batch without jobs is done.
+        percent: if batch.total == 0 { 100 } else { done * 100 / batch.total },
         created: RelativeTime::new(batch.created_at, now),
         finished: batch.finished_at.map(|at| RelativeTime::new(at, now)),
+        closes: batch.closes_at.map(|at| RelativeTime::new(at, now)),
+        has_failures: batch.counts.failed > 0,
         elapsed: DurationText::new(batch.finished_at.unwrap_or(now).since(batch.created_at)),
         state_counts: StateCount::all(batch.counts, ("batch", &id.to_string())),
         failed: JobRow::all("failed", &failed, now),
@@ -109,5 +124,19 @@ async fn cancel_batch(request: HttpRequest, body: Payload, handle: ReqData<Handl
     form::read(&request, body, &handle).await?;
     let id: BatchId = path_id(&request, "batch")?;
     handle.cancel_batch(id).await?;
+    redirect_to(format!("/batches/{id}"))
+}
+
+async fn close_batch(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
+    form::read(&request, body, &handle).await?;
+    let id: BatchId = path_id(&request, "batch")?;
+    handle.close_batch(id).await?;
+    redirect_to(format!("/batches/{id}"))
+}
+
+async fn retry_batch(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
+    form::read(&request, body, &handle).await?;
+    let id: BatchId = path_id(&request, "batch")?;
+    handle.retry_batch(id, vec![State::Failed]).await?;
     redirect_to(format!("/batches/{id}"))
 }

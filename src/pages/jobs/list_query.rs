@@ -54,6 +54,7 @@ impl ListQuery {
             limit: PAGE_SIZE,
             with_payload: false,
             with_result: false,
+            with_metadata: false,
         };
         (list, filter, problems)
     }

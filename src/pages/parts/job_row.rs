@@ -109,6 +109,8 @@ pub(crate) struct JobRow {
     pub(crate) error_code: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) tags: Vec<Tag>,
+    /// Start of its metadata, if the list has read it.
+    pub(crate) metadata: Option<String>,
 }
 
 impl JobRow {
@@ -138,6 +140,7 @@ impl JobRow {
             error_code: error.map(|error| error.code.clone()),
             message: message.map(shorten),
             tags: Tag::all(job),
+            metadata: job.metadata.as_ref().map(|json| shorten(json.as_str().to_owned())),
         }
     }
 }

@@ -35,10 +35,10 @@ mod plan;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::JobId;
+use crate::job::{Job, JobId, Json};
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{ListedRow, SummaryRow};
-use crate::store::schema::{jobs, queues, remote_leases, results};
+use crate::store::schema::{job_extras, jobs, queues, remote_leases, results};
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::transaction::{self, TransactionError};
 use crate::store::{JobFilter, JobPage};
@@ -89,7 +89,10 @@ fn fill(
                 return Ok(page);
             }
             bytes += row_bytes;
-            page.jobs.push(job);
+            page.jobs.push(match filter.with_metadata {
+                true => with_metadata(connection, job)?,
+                false => job,
+            });
         }
         match end {
             Some(End::Exhausted) => return Ok(page),
@@ -100,6 +103,16 @@ fn fill(
             None => {}
         }
     }
+}
+
+/// Adds the metadata of a job, if it has any.
+fn with_metadata(connection: &mut SqliteConnection, job: Job) -> Result<Job, TransactionError> {
+    let metadata: Option<Option<String>> = job_extras::table
+        .find(job.id.0)
+        .select(job_extras::metadata)
+        .get_result(connection)
+        .optional()?;
+    Ok(Job { metadata: metadata.flatten().map(Json::trusted), ..job })
 }
 
 /// Returns the number of rows to read at once, which is small if each row may have megabytes.

@@ -33,7 +33,10 @@ fn the_page_of_a_batch_updates_until_the_batch_is_finished() {
     let done = json!({"lease_token": leased["lease_token"], "result": 1});
     server.post(&format!("/v1/leases/{}/complete", leased["id"]), &done).expect(200);
     page.until("all jobs are finished", || progress(&page).starts_with("3 of 3").then_some(()));
-    page.wait_for("the cancel button is gone", "!document.querySelector('#batch-head form')");
+    page.wait_for(
+        "the cancel button is gone",
+        "!document.querySelector('#batch-head form[action$=cancel]')",
+    );
     assert_eq!(page.value("window.marker"), "the same page");
     page.follow("View jobs");
     page.wait_for_path(&format!("/jobs?batch={batch}"));

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Key, call, create, first_key};
+use crate::kit::http::request;
 use crate::kit::leases::remote;
 use crate::kit::{Events, Response, Server, Setup, echo, eventually};
 
@@ -60,8 +61,40 @@ fn a_token_of_a_batch_reads_the_batch() {
     let ops = first_key(&server);
     let token = token(&server, &ops, "/v1/batches/1", Some(&json!({"expires_in": "1d"})));
     with_token(&server, "GET", "/v1/batches/1", &token).expect(200);
+    let results = with_token(&server, "GET", "/v1/batches/1/results", &token).expect(200);
+    assert_eq!(results["results"][0].get("payload"), None);
+    let path = format!("/v1/batches/1/events?jobs=true&token={token}");
+    assert_eq!(Events::open(server.connect(), &path, &[]).expect_next().event, "batch");
+    for path in ["/v1/batches/1/cancel", "/v1/batches/1/close", "/v1/batches/1/jobs"] {
+        with_token(&server, "POST", path, &token).problem(403);
+    }
     let answer = with_token(&server, "GET", "/v1/jobs/1", &token).problem(403);
     assert_eq!(answer, "the token is only for batch 1 and its events");
+}
+
+#[test]
+fn a_stream_of_results_breaks_off_without_its_end_when_its_key_is_revoked() {
+    let server = Server::start();
+    let large = "x".repeat(1_000_000);
+    server.post("/v1/batches", &json!({"jobs": vec![echo(large.as_str()); 24]})).expect(202);
+    server.get("/v1/batches/1?wait=60s").expect(200);
+    let ops = first_key(&server);
+    let app = create(&server, &ops, &json!({"name": "app", "scopes": ["read"]}));
+    let token = token(&server, &app, "/v1/batches/1", None);
+    let mut connection = server.connect();
+    let path = format!("/v1/batches/1/results?format=ndjson&token={token}");
+    connection.send(request("GET", &path, &server.addr().to_string(), &[], b"")).unwrap();
+    while !connection.line().unwrap().is_empty() {}
+    assert!(connection.chunk().unwrap().is_some());
+    call(&server, &ops, "DELETE", &format!("/v1/keys/{}", app.id), None).expect(200);
+    // A client that got the last chunk would take the lines for all results.
+    let end = loop {
+        match connection.chunk() {
+            Ok(Some(_)) => {}
+            end => break end,
+        }
+    };
+    assert!(end.is_err(), "{end:?}");
 }
 
 #[test]

@@ -251,8 +251,10 @@ fn a_list_that_is_far_too_long_is_counted_and_not_kept() {
     let answer = server.request("POST", "/v1/jobs", &JSON, jobs.as_bytes());
     assert_eq!(answer.problem(422), expected);
     let batch = format!("{{\"jobs\":{jobs}}}");
-    let answer = server.request("POST", "/v1/batches", &JSON, batch.as_bytes());
+    let answer = server.request("POST", "/v1/batches/1/jobs", &JSON, batch.as_bytes());
     assert_eq!(answer.problem(422), format!("/jobs: {expected}"));
+    let answer = server.request("POST", "/v1/batches", &JSON, batch.as_bytes());
+    assert_eq!(answer.problem(422), format!("/jobs: {}", expected.replace("1 to", "0 to")));
     let answer =
         server.request("POST", "/v1/jobs", &LINES, "{\"kind\":\"\"}\n".repeat(count).as_bytes());
     assert_eq!(answer.problem(422), expected);

@@ -7,9 +7,11 @@ use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
 use longshore::job::retry::Backoff;
-use longshore::job::{Job, JobId, NewJob, Span, State, Timestamp};
+use longshore::job::{BatchId, Job, JobId, NewJob, Span, State, Timestamp};
 use longshore::store::sqlite::admin::verify::verify;
-use longshore::store::{Answer, ReadStore, Refusal, SubmissionKey, Submit, Write, WriteStore};
+use longshore::store::{
+    Answer, EndQuery, NewBatch, ReadStore, Refusal, SubmissionKey, Submit, Write, WriteStore,
+};
 
 use crate::kit::backend::Backend;
 use crate::kit::sqlite::{Sqlite, corrupt, run};
@@ -317,4 +319,30 @@ fn the_counters_start_with_the_jobs_that_exist() {
     let totals = queue.totals;
     assert_eq!((totals.submitted, totals.completed), (8, 1));
     assert_eq!((totals.failed, totals.cancelled), (1, 1));
+}
+
+#[test]
+fn batches_keep_their_counts_and_the_ends_of_their_jobs_get_an_order() {
+    let database = older();
+    let batches = "
+        INSERT INTO batches (id, name, total, queued, completed, failed, created_at, finished_at)
+        VALUES (3, 'a', 3, 1, 1, 1, 1, NULL), (4, NULL, 1, 0, 1, 0, 2, 8), (5, NULL, 0, 0, 0, 0, 3, 3);
+        DELETE FROM batches WHERE id = 5;
+        UPDATE jobs SET batch_id = 3 WHERE id IN (2, 5, 6);";
+    run(&mut database.raw(), batches).unwrap();
+    let mut migrated = Migrated::open(database, &Config::default());
+    let query = EndQuery { batch: BatchId(3), after: 0, limit: 10, max_bytes: 1_000 };
+    let running = migrated.reads.batch_update(&query).unwrap().unwrap();
+    let ended: Vec<(i64, i64)> =
+        running.ended.iter().map(|(seq, result)| (*seq, result.id.0)).collect();
+    assert_eq!((ended, running.batch.total), (vec![(1, 5), (2, 6)], 3));
+    assert_eq!((running.batch.open, running.batch.finished_at), (false, None));
+    let ended = migrated.reads.batch(BatchId(4)).unwrap().unwrap();
+    assert_eq!(ended.finished_at, Some(Timestamp::from_millis(8)));
+    let batch = Some(NewBatch::default());
+    let next =
+        migrated.write(&Write::Submit(Submit { jobs: vec![job()].into(), key: None, batch }));
+    assert_eq!(submitted(next).batch.unwrap().id, BatchId(6));
+    let faults = migrated.database.faults();
+    assert!(!faults.iter().any(|fault| fault.contains("batch 3")), "{faults:?}");
 }

@@ -1,4 +1,4 @@
-//! Old final jobs, which may be removed.
+//! The search for what may be removed: old final jobs, and old batches without jobs.
 
 use diesel::prelude::*;
 

@@ -34,7 +34,7 @@ fn a_job_of_another_application_does_not_exist() {
         for path in ["", "?wait=30s", "/log", "/events"] {
             assert_hidden(&shared, key, "GET", &format!("/v1/jobs/{{id}}{path}"), id, None);
         }
-        for path in ["cancel", "token"] {
+        for path in ["cancel", "token", "close"] {
             assert_hidden(&shared, key, "POST", &format!("/v1/jobs/{{id}}/{path}"), id, None);
         }
     }
@@ -55,7 +55,9 @@ fn a_batch_with_jobs_of_another_application_does_not_exist() {
     let before = shared.jobs();
     let blog = [&shared.blog.key, &shared.blog.admin];
     for (key, id) in blog.into_iter().flat_map(|key| batches.map(|id| (key, id))) {
-        for path in ["", "?wait=30s", "/events"] {
+        for path in
+            ["", "?wait=30s", "/events", "/events?jobs=true", "/results", "/results?wait=30s"]
+        {
             assert_hidden(&shared, key, "GET", &format!("/v1/batches/{{id}}{path}"), id, None);
         }
         for path in ["cancel", "token"] {

@@ -1,8 +1,15 @@
 //! Writes of clients with an API key.
 
+use std::time::Duration;
+
+use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
+use longshore::auth::secret::KeyDigest;
 use longshore::job::{Lane, NewJob};
 use longshore::store::{Holder, Write};
+use proptest::sample::Index;
+
+use super::table::Model;
 
 /// Returns whether a write comes from a worker of this process, which may use all queues.
 pub(super) fn is_of_local_worker(write: &Write) -> bool {
@@ -48,4 +55,19 @@ fn with_key(job: &NewJob, key: KeyId) -> NewJob {
         then.job = with_key(&then.job, key);
     }
     job
+}
+
+pub(super) fn create_key(model: &Model, name: u8) -> Write {
+    let digest = KeyDigest::of(&model.next_api_key().to_string());
+    Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
+}
+
+pub(super) fn touch_key(model: &Model, key: &Index, secs: u64) -> Write {
+    let at = model.now.minus(Duration::from_secs(secs));
+    Write::TouchKeys(vec![(api_key(model, key), at)])
+}
+
+/// Returns the id of an API key, possibly one above the largest.
+pub(super) fn api_key(model: &Model, key: &Index) -> KeyId {
+    KeyId(1 + key.index(model.next_api_key() as usize) as i64)
 }

@@ -1,11 +1,11 @@
 //! Random operations. They name jobs by index, because the ids are known only when they run.
 
+mod of_batch;
+
 use std::time::Duration;
 
 use longshore::auth::access::QueueAccess;
-use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
-use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
@@ -18,16 +18,14 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::client::{is_of_local_worker, set_key};
+use super::client::{api_key, create_key, is_of_local_worker, set_key, touch_key};
 use super::draft::end::{MAX_FOLLOW_UPS, end_draft};
 use super::draft::{Draft, KINDS, QUEUES, SHARES, draft, lane, leased_queue};
 use super::table::Model;
 use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
-use super::writes::{
-    BatchDraft, add_write, finish, learn_kinds, lease_of_queue, retry_batch, submit_write,
-    update_write,
-};
+use super::writes::{BatchDraft, finish, learn_kinds, lease_of_queue, submit_write, update_write};
 use crate::kit::{self, deferred, untried};
+use of_batch::{BatchOperation, batch_operation};
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -90,24 +88,9 @@ pub(super) enum Operation {
         len: usize,
         is_remote: bool,
     },
-    AddJobs {
-        batch: Index,
-        jobs: Vec<Draft>,
-        key: Option<(u8, u8)>,
-    },
-    CloseBatch(Index),
-    CloseBatches {
-        limit: u32,
-    },
-    PruneBatches {
-        batches: Vec<Index>,
-        secs: u64,
-    },
     Cancel(Index),
-    CancelBatch(Index),
+    OfBatch(BatchOperation),
     Retry(Index),
-    /// Retries the jobs of a batch that have failed, or also those that were cancelled.
-    RetryBatch(Index, bool),
     /// Retries a job that has ended.
     RetryEnded(Index),
     Update(Index, JobChange, Option<u64>),
@@ -185,15 +168,8 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
         2 => (recent(), prop_oneof![3 => 1..80_usize, 1 => 30_000..70_000_usize], any::<bool>())
             .prop_map(|(lease, len, is_remote)| Operation::Log { lease, len, is_remote }),
         3 => any::<Index>().prop_map(Operation::Cancel),
-        1 => any::<Index>().prop_map(Operation::CancelBatch),
-        3 => add_jobs(),
-        2 => any::<Index>().prop_map(Operation::CloseBatch),
-        1 => limit().prop_map(|limit| Operation::CloseBatches { limit }),
-        1 => (vec(any::<Index>(), 0..4), 0..5_u64)
-            .prop_map(|(batches, secs)| Operation::PruneBatches { batches, secs }),
+        9 => batch_operation().prop_map(Operation::OfBatch),
         2 => any::<Index>().prop_map(Operation::Retry),
-        1 => (any::<Index>(), any::<bool>())
-            .prop_map(|(batch, cancelled)| Operation::RetryBatch(batch, cancelled)),
         3 => any::<Index>().prop_map(Operation::RetryEnded),
         3 => update(),
         3 => any::<Index>().prop_map(Operation::Delete),
@@ -284,13 +260,8 @@ fn submit() -> impl Strategy<Value = Operation> {
     })
 }
 
-fn add_jobs() -> impl Strategy<Value = Operation> {
-    (any::<Index>(), vec(draft(), 0..4), submission_key())
-        .prop_map(|(batch, jobs, key)| Operation::AddJobs { batch, jobs, key })
-}
-
 /// Returns the number of a key and the byte of its fingerprint.
-fn submission_key() -> impl Strategy<Value = Option<(u8, u8)>> {
+pub(super) fn submission_key() -> impl Strategy<Value = Option<(u8, u8)>> {
     option::weighted(0.3, (0..3_u8, prop_oneof![5 => Just(0_u8), 1 => Just(1)]))
 }
 
@@ -361,15 +332,7 @@ impl Operation {
                 log: Log::new(format!("{}\n", "x".repeat(*len))),
             }),
             Self::Cancel(job) => Write::Cancel(job_of(model, job)),
-            Self::AddJobs { batch, jobs, key } => add_write(model, batch, jobs, *key),
-            Self::CloseBatch(batch) => Write::CloseBatch(batch_of(model, batch)),
-            Self::CloseBatches { limit } => Write::CloseBatches { limit: *limit },
-            Self::PruneBatches { batches, secs } => Write::PruneBatches {
-                batches: batches.iter().map(|batch| batch_of(model, batch)).collect(),
-                finished_before: model.now.minus(Duration::from_secs(*secs)),
-            },
-            Self::CancelBatch(batch) => Write::CancelBatch(batch_of(model, batch)),
-            Self::RetryBatch(batch, cancelled) => retry_batch(model, batch, *cancelled),
+            Self::OfBatch(operation) => operation.write(model),
             Self::Retry(job) => Write::Retry(job_of(model, job)),
             Self::RetryEnded(job) => Write::Retry(ended_job_of(model, job)),
             Self::Update(job, change, delay) => update_write(model, job, change, *delay),
@@ -405,21 +368,6 @@ fn within(model: &Model, key: i64, pattern: &str, operation: &Operation) -> Writ
         set_key(&mut write, KeyId(key));
     }
     Write::Within(QueueAccess::of(&[pattern.parse().unwrap()]), Box::new(write))
-}
-
-fn create_key(model: &Model, name: u8) -> Write {
-    let digest = KeyDigest::of(&model.next_api_key().to_string());
-    Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
-}
-
-fn touch_key(model: &Model, key: &Index, secs: u64) -> Write {
-    let at = model.now.minus(Duration::from_secs(secs));
-    Write::TouchKeys(vec![(api_key(model, key), at)])
-}
-
-/// Returns the id of an API key, possibly one above the largest.
-fn api_key(model: &Model, key: &Index) -> KeyId {
-    KeyId(1 + key.index(model.next_api_key() as usize) as i64)
 }
 
 /// Returns the id of a batch, possibly one above the largest.
