@@ -60,6 +60,7 @@ pub(crate) mod events;
 pub(crate) mod keeper;
 pub(crate) mod key_usage;
 pub(crate) mod keyring;
+pub(crate) mod learned_kinds;
 pub(crate) mod message;
 pub(crate) mod reader;
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::actor::events::publisher::Publisher;
 use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::keyring::KeyEntry;
 use crate::actor::keyring::Keyring;
+use crate::actor::learned_kinds::SharedLearnedKinds;
 use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
 use crate::actor::webhook_secrets::SharedWebhookSecrets;
@@ -36,9 +37,7 @@ use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, JobPatch, Timestamp};
-use crate::roster::LearnedKinds;
 use crate::server::error::Error;
-use crate::server::lease::kinds::SharedKinds;
 use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
 };
@@ -65,6 +64,7 @@ pub(super) struct Connections {
     pub(super) prune_hold: PruneHold,
     pub(super) keyring: Arc<Keyring>,
     pub(super) webhook_secrets: SharedWebhookSecrets,
+    pub(super) learned_kinds: SharedLearnedKinds,
 }
 
 /// Phase of the server's life. It only moves forward.
@@ -79,8 +79,6 @@ struct Inner {
     connections: Connections,
     bounds: Bounds,
     registry: Arc<Registry>,
-    /// Kinds that remote workers made known.
-    learned_kinds: SharedKinds,
     config: Arc<Config>,
     clock: Clock,
     phase: watch::Sender<Phase>,
@@ -116,15 +114,13 @@ pub struct Idempotent<T> {
 impl Handle {
     pub(super) fn new(
         connections: Connections,
-        (registry, learned_kinds): (Arc<Registry>, LearnedKinds),
+        registry: Arc<Registry>,
         config: Arc<Config>,
         clock: Clock,
     ) -> Self {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
-        let learned_kinds = SharedKinds::new(learned_kinds);
-        let inner = Inner { connections, bounds, registry, learned_kinds, config, clock, phase };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
         Self {
             inner,
             principal: Principal::TRUSTED,
@@ -146,10 +142,6 @@ impl Handle {
 
     pub(super) fn registry(&self) -> &Registry {
         &self.inner.registry
-    }
-
-    pub(super) fn learned_kinds(&self) -> &SharedKinds {
-        &self.inner.learned_kinds
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -87,8 +87,8 @@ impl WatchLeasesRequest {
 
 /// Reads an entry as leniently as a report: an id may be a text, and further fields are ignored.
 fn read_lease(index: usize, entry: &Json) -> Result<Lease, UnreadableLease> {
-    let report = LeaseReport::read(entry.as_str().as_bytes())
-        .unwrap_or_else(|problem| LeaseReport::unreadable(problem));
+    let report =
+        LeaseReport::read(entry.as_str().as_bytes()).unwrap_or_else(LeaseReport::unreadable);
     if let (Some(job), Some(token)) = (report.id, report.lease_token) {
         return Ok(Lease { job, token });
     }

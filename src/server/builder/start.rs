@@ -13,6 +13,7 @@ use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::keyring::Keyring;
+use crate::actor::learned_kinds::SharedLearnedKinds;
 use crate::actor::message::StartLeasing;
 use crate::actor::reader::Reader;
 use crate::actor::send;
@@ -51,14 +52,12 @@ pub(crate) struct Parts {
 /// Starts the actors and returns the server.
 pub(crate) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, .. } = parts;
-    let Parts { prune_hold, keyring, webhook_secrets, registry, learned_kinds, .. } = parts;
-    let Parts { config, clock, .. } = parts;
+    let Parts { prune_hold, keyring, webhook_secrets, registry, config, clock, .. } = parts;
     let backend_duties = list_reads.duties();
     let fatal = Fatal::new();
     let recorder = SharedRecorder::new(recorder);
     let publisher = Publisher { client_counts: ClientCounts::default(), recorder };
     let mut threads = Threads::default();
-
     let lease_duration = config.lease;
     let (writer_address, writer) = start_writer(
         &threads.start_one(),
@@ -109,8 +108,9 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         prune_hold,
         keyring,
         webhook_secrets: SharedWebhookSecrets::new(webhook_secrets),
+        learned_kinds: SharedLearnedKinds::new(parts.learned_kinds),
     };
-    let handle = Handle::new(connections, (registry, learned_kinds), config, clock);
+    let handle = Handle::new(connections, registry, config, clock);
     Server {
         handle,
         writer: writer_address,

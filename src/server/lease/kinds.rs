@@ -1,37 +1,16 @@
 //! Kinds that remote workers make known by asking for jobs of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::api::kinds::KindEntry;
 use crate::job::problem::Problem;
 use crate::job::{Kind, Lane, QueueName, Submission};
-use crate::roster::{LearnedKinds, LeaseFilter};
+use crate::roster::LeaseFilter;
 use crate::server::handle::Handle;
 use crate::store::Write;
 
 /// Maximum length of the list of known kinds in the problem of an unknown one, in bytes.
 const MAX_LISTED_BYTES: usize = 120;
-
-/// The learned kinds in memory, and the lock under which they are stored.
-#[derive(Debug)]
-pub(in crate::server) struct SharedKinds {
-    kinds: Mutex<LearnedKinds>,
-    /// Held from a change in memory to the end of its write, so that the writes have the order of the
-    /// changes.
-    changes: tokio::sync::Mutex<()>,
-}
-
-impl SharedKinds {
-    pub(in crate::server) fn new(kinds: LearnedKinds) -> Self {
-        Self { kinds: Mutex::new(kinds), changes: tokio::sync::Mutex::new(()) }
-    }
-
-    /// A poisoned lock is safe to use: every intermediate state of the kinds is valid.
-    fn lock(&self) -> MutexGuard<'_, LearnedKinds> {
-        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Handle {
     /// Makes the kinds known that a worker asks for. Only new kinds, and each kind once an hour, are stored.
@@ -39,19 +18,20 @@ impl Handle {
     pub(super) async fn learn_kinds(&self, filter: &LeaseFilter) {
         let asked = filter.kinds.iter().flat_map(|kinds| kinds.iter().map(String::as_str));
         let asked: Vec<&str> = asked.filter(|kind| !self.registry().runs_here(kind)).collect();
-        let (learned, queues) = (self.learned_kinds(), self.access());
-        if asked.is_empty() || !learned.lock().touch(&asked, queues, self.now()) {
+        let (learned, queues) = (&self.connections().learned_kinds, self.access());
+        let now = self.now();
+        if asked.is_empty() || !learned.with(|kinds| kinds.touch(&asked, queues, now)) {
             return;
         }
-        let _turn = learned.changes.lock().await;
-        let changes = learned.lock().learn(&asked, queues, self.now());
+        let _turn = learned.start_change().await;
+        let changes = learned.with(|kinds| kinds.learn(&asked, queues, now));
         if changes.is_empty() {
             return;
         }
         if let Err(error) = self.write(Write::LearnKinds(changes.clone()), 0).await {
             // The kinds are known until the server stops, and stored with a later request.
             tracing::debug!(%error, "the kinds of a remote worker could not be stored");
-            learned.lock().store_later(changes, self.now());
+            learned.with(|kinds| kinds.store_later(changes, now));
         }
     }
 
@@ -70,9 +50,10 @@ impl Handle {
             Some(queue) => queue.parse().unwrap_or_default(),
             None => QueueName::default(),
         };
+        let learned = &self.connections().learned_kinds;
         // What other queues know must not show.
         let is_known = self.access().allows(&queue)
-            && self.learned_kinds().lock().knows(kind, &queue, self.now());
+            && learned.with(|kinds| kinds.knows(kind, &queue, self.now()));
         if is_known { Lane::Remote.check_requested(kind, *lane) } else { Err(self.unknown_kind()) }
     }
 
@@ -98,7 +79,8 @@ impl Handle {
         let configured = self.registry().kinds_with_lanes().into_iter();
         let configured = configured.map(|(kind, lane)| (kind.clone(), entry(kind, lane)));
         let mut known: BTreeMap<Kind, KindEntry> = configured.collect();
-        let learned = self.learned_kinds().lock().visible(self.access(), self.now());
+        let learned = &self.connections().learned_kinds;
+        let learned = learned.with(|kinds| kinds.visible(self.access(), self.now()));
         for (kind, asked_at) in learned {
             // A kind that was learned by an earlier start may run in this process now.
             if !self.registry().runs_here(kind.as_str()) {

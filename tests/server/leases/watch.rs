@@ -29,7 +29,7 @@ fn listed(leases: &[Value]) -> Value {
 }
 
 /// Watches leases without waiting.
-fn watch_now(server: &Server, leases: Value) -> Value {
+fn watch_now(server: &Server, leases: &Value) -> Value {
     server.post("/v1/leases/watch", &json!({"leases": leases})).expect(200)["leases"].clone()
 }
 
@@ -69,7 +69,7 @@ fn a_watch_is_answered_at_once_when_a_job_is_cancelled() {
     assert_eq!(entries, json!([{"id": 2, "lease_token": 1, "cancel": true}]));
     assert!(at - before < AT_ONCE, "{:?}", at - before);
     // The others were not reported, and can be watched further.
-    assert_eq!(watch_now(&server, listed(&[leases[0].clone(), leases[2].clone()])), json!([]));
+    assert_eq!(watch_now(&server, &listed(&[leases[0].clone(), leases[2].clone()])), json!([]));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_watch_is_answered_when_a_lease_is_no_longer_held() {
     lease_action(&server, &ended[0], "complete", &json!({})).expect(200);
     lease_action(&server, &ended[1], "release", &json!({})).expect(200);
     let stale = |id: i64, token: i64| json!({"id": id, "lease_token": token, "stale": true});
-    assert_eq!(watch_now(&server, listed(&ended)), json!([stale(1, 1), stale(2, 1)]));
+    assert_eq!(watch_now(&server, &listed(&ended)), json!([stale(1, 1), stale(2, 1)]));
     let again = lease(&server, 1, &json!({"lease": "1s"}));
     // It expires, because nobody renews it.
     let (entries, _) = watch(&server, &again).recv_timeout(TEST_TIMEOUT).unwrap();
@@ -136,7 +136,7 @@ fn an_odd_entry_is_reported_by_itself_and_a_repeated_one_is_harmless() {
         {"id": "1", "lease_token": 1, "kind": "resize"}, {"id": 1, "lease_token": 1},
         {"id": 2, "lease_token": 1}, {"id": "x", "lease_token": 7}, 5, null, {"id": 9, "lease_token": 1},
     ]);
-    let entries = watch_now(&server, leases);
+    let entries = watch_now(&server, &leases);
     let [cancelled, missing, odd @ ..] = entries.as_array().unwrap().as_slice() else {
         panic!("{entries}")
     };
@@ -157,13 +157,13 @@ fn an_odd_entry_is_reported_by_itself_and_a_repeated_one_is_harmless() {
 fn a_watch_without_anything_to_report_ends_with_an_empty_list() {
     let server = Server::start();
     let leases = running(&server, 1);
-    assert_eq!(watch_now(&server, listed(&leases)), json!([]));
+    assert_eq!(watch_now(&server, &listed(&leases)), json!([]));
     let body = json!({"leases": listed(&leases), "wait": "200ms"});
     assert_eq!(server.post("/v1/leases/watch", &body).expect(200), json!({"leases": []}));
     // Progress and renewals are no reason to stop.
     let progress = json!({"progress": {"percent": 1}});
     lease_action(&server, &leases[0], "renew", &progress).expect(200);
-    assert_eq!(watch_now(&server, listed(&leases)), json!([]));
+    assert_eq!(watch_now(&server, &listed(&leases)), json!([]));
 }
 
 #[test]
@@ -179,6 +179,13 @@ fn every_invalid_field_of_a_watch_is_named() {
         ["/waits"]
     );
     server.post("/v1/leases/watch", &json!({})).problem(422);
+    // An answer repeats only the start of what is invalid.
+    let long = "x".repeat(70_000);
+    for body in [json!({"leases": long}), json!({"leases": [], long: 1})] {
+        let refused = server.post("/v1/leases/watch", &body);
+        refused.problem(422);
+        assert!(refused.body.len() < 1_000, "{} bytes", refused.body.len());
+    }
     server.get("/v1/leases/watch").problem(405);
 }
 
