@@ -26,7 +26,7 @@ from .errors import (
     WaitTimeout,
 )
 from .job import Job, Progress
-from .task import Backoff, Call, Failure, Task
+from .task import Backoff, Call, Failure, Options, Task
 from .worker import Worker
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "LongshoreError",
     "NotAllowed",
     "NotFound",
+    "Options",
     "Progress",
     "Refused",
     "Reporter",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from client.kit import Hand
 
+from client.kit import Hand
 from longshore import Longshore
 from longshore.testing import Server
 

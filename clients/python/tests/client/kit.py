@@ -1,4 +1,4 @@
-"""What the tests of the client share: a worker that is moved by hand, and a proxy that cuts answers."""
+"""What the tests of the client share: a worker moved by hand, and a proxy that cuts answers."""
 
 import socket
 import threading
@@ -25,7 +25,8 @@ class Hand:
     def report(self, job: int, action: str, **fields: Any) -> dict[str, Any]:
         """Reports about a job that was taken."""
         body = {"lease_token": self._tokens[job], **fields}
-        return self._post(f"/v1/leases/{job}/{action}", body)
+        answer: dict[str, Any] = self._post(f"/v1/leases/{job}/{action}", body)
+        return answer
 
     def complete(self, job: int, result: Any = None) -> None:
         """Completes a job that was taken."""
@@ -54,7 +55,7 @@ class Hand:
 
 
 class Proxy:
-    """A TCP proxy before a server. It cuts the first answers after it has passed on the requests."""
+    """A TCP proxy before a server. It cuts its first answers, but passes on the requests."""
 
     def __init__(self, url: str, cuts: int = 0) -> None:
         target = httpx2.URL(url)
@@ -64,11 +65,18 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
         self.closed_by_client = threading.Event()
+        self._sent = bytearray()
+        self._changed = threading.Condition()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         """Accepts no more connections."""
         self._listener.close()
+
+    def wait_for(self, text: bytes, timeout: float = 20) -> None:
+        """Waits until the server has been sent a text, such as a part of a URL."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: text in self._sent, timeout), text
 
     def _accept(self) -> None:
         while True:
@@ -77,7 +85,11 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            server = socket.create_connection(self._target)
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:
+                client.close()
+                continue
             threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
             threading.Thread(target=self._answer, args=(client, server), daemon=True).start()
 
@@ -86,6 +98,9 @@ class Proxy:
             try:
                 while data := client.recv(65536):
                     server.sendall(data)
+                    with self._changed:
+                        self._sent += data
+                        self._changed.notify_all()
             except OSError:
                 return
             finally:
@@ -93,13 +108,13 @@ class Proxy:
             server.shutdown(socket.SHUT_WR)
 
     def _answer(self, client: socket.socket, server: socket.socket) -> None:
-        with client:
-            try:
-                while data := server.recv(65536):
-                    if self._cuts:
-                        self._cuts -= 1
-                        client.shutdown(socket.SHUT_RDWR)
-                        return
-                    client.sendall(data)
-            except OSError:
-                return
+        try:
+            while (data := server.recv(65536)) and not self._cuts:
+                client.sendall(data)
+            self._cuts -= bool(self._cuts)
+            # Closing alone has no effect while the other thread reads.
+            client.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        finally:
+            client.close()

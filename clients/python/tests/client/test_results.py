@@ -4,8 +4,8 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from client.kit import Hand
 
+from client.kit import Hand
 from longshore import (
     Backoff,
     BadResult,
@@ -22,7 +22,8 @@ from longshore import (
 
 def test_a_result_is_returned_as_its_annotation_says(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def due(day: datetime) -> timedelta: ...
+    def due(day: datetime) -> timedelta:
+        raise NotImplementedError
 
     job = due.submit(datetime(2030, 1, 31, tzinfo=timezone.utc))
     (lease,) = hand.take("due")
@@ -36,7 +37,8 @@ def test_a_result_is_returned_as_its_annotation_says(ls: Longshore, hand: Hand) 
 
 async def test_awaiting_a_job_returns_its_result(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    async def double(n: int) -> int: ...
+    async def double(n: int) -> int:
+        raise NotImplementedError
 
     job = await double.asubmit(21)
     waiting = asyncio.ensure_future(job.aresult())
@@ -100,7 +102,8 @@ def test_the_same_key_returns_the_same_job(ls: Longshore) -> None:
 
 def test_a_failed_job_raises_its_code_and_traceback(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def parse(text: str) -> int: ...
+    def parse(text: str) -> int:
+        raise NotImplementedError
 
     job = parse.submit("x")
     hand.take("parse")
@@ -129,7 +132,8 @@ def test_a_cancelled_job_raises(ls: Longshore) -> None:
 
 def test_cancelling_a_completed_job_leaves_it_as_it_is(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def fast() -> int: ...
+    def fast() -> int:
+        raise NotImplementedError
 
     job = fast.submit()
     hand.run("fast", lambda _: 1, 1)
@@ -153,7 +157,8 @@ def test_a_wait_ends_with_its_timeout(ls: Longshore) -> None:
 
 def test_a_result_that_does_not_fit_the_annotation_is_an_error(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def count() -> int: ...
+    def count() -> int:
+        raise NotImplementedError
 
     job = count.submit()
     hand.run("count", lambda _: "many", 1)
@@ -163,7 +168,8 @@ def test_a_result_that_does_not_fit_the_annotation_is_an_error(ls: Longshore, ha
 
 def test_jobs_are_retried_and_deleted(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def work() -> int: ...
+    def work() -> int:
+        raise NotImplementedError
 
     job = work.submit()
     with pytest.raises(Conflict):
@@ -192,7 +198,8 @@ def test_a_handle_by_id_has_no_state_before_it_is_read(ls: Longshore) -> None:
 
 def test_events_and_the_log_are_read(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def work() -> str: ...
+    def work() -> str:
+        raise NotImplementedError
 
     job = work.submit()
     events = job.events()
@@ -223,7 +230,8 @@ async def test_events_go_on_from_a_position(ls: Longshore, hand: Hand) -> None:
 
 def test_a_token_reads_one_job_and_nothing_else(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def work(n: int) -> int: ...
+    def work(n: int) -> int:
+        raise NotImplementedError
 
     job, other = work.submit(1), work.submit(2)
     hand.run("work", lambda payload: payload["n"], 2)
@@ -237,9 +245,12 @@ def test_a_token_reads_one_job_and_nothing_else(ls: Longshore, hand: Hand) -> No
 
 def test_a_follow_up_job_receives_the_result(ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def fetch(page: int) -> list[int]: ...
+    def fetch(page: int) -> list[int]:
+        raise NotImplementedError
+
     @ls.task
-    def report(numbers: list[int], title: str = "none") -> str: ...
+    def report(numbers: list[int], title: str = "none") -> str:
+        raise NotImplementedError
 
     job = fetch.options(then=report.s(title="sums")).submit(1)
     plain = fetch.options(then=report).submit(2)

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from zipfile import ZipFile
 
 SOURCE = Path(__file__).parents[2] / "src"
 

@@ -51,6 +51,20 @@ def test_the_fixture_yields_a_server(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=4)
 
 
+def test_a_failed_test_shows_the_log_of_the_server(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_failing(longshore_server):
+            assert False
+
+        def test_passing(longshore_server):
+            pass
+    """)
+    result = pytester.runpytest_subprocess("-p", "longshore.pytest_plugin", "-rA")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*Log of the Longshore server*", "*serving*127.0.0.1*"])
+    assert result.stdout.str().count("Log of the Longshore server") == 1
+
+
 def test_the_server_is_gone_after_an_interrupt(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         from pathlib import Path

@@ -4,10 +4,10 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from worker.kit import Program
 
 from longshore import Longshore
 from longshore.testing import Server
+from worker.kit import HERE, Program
 
 
 @pytest.fixture
@@ -32,8 +32,10 @@ def program(longshore_server: Server, tmp_path: Path) -> Generator[Callable[...,
     """Start worker programs, which end with the test."""
     programs: list[Program] = []
 
-    def start(*options: str, **settings: str) -> Program:
-        program = Program(tmp_path, longshore_server.url, *options, **settings)
+    def start(*options: str, application: str = "sample:ls", cwd: Path = HERE) -> Program:
+        program = Program(
+            tmp_path, longshore_server.url, *options, application=application, cwd=cwd
+        )
         programs.append(program)
         return program
 

@@ -17,7 +17,8 @@ PATIENCE = 30.0
 
 
 def eventually(
-    condition: Callable[[], Any], what: str | Callable[[], str], patience: float = PATIENCE) -> Any:
+    condition: Callable[[], Any], what: str | Callable[[], str], patience: float = PATIENCE
+) -> Any:
     """Return the value of a condition once it is true."""
     end_at = time.monotonic() + patience
     while not (value := condition()):
@@ -84,6 +85,10 @@ class Program:
 
         line: str = eventually(found, lambda: f"{text!r} in {self.effects}; log:\n{self.log}")
         return line
+
+    def until_effects(self, count: int) -> None:
+        """Wait until there are so many effects."""
+        eventually(lambda: len(self.effects) >= count, lambda: f"{count} effects:\n{self.log}")
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the worker, not to its children."""

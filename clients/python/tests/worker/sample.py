@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from longshore import Context, Longshore, Stopped, current
+from longshore import Longshore, Stopped, current
 
 ls = Longshore()
 
@@ -46,8 +46,9 @@ def pcount(n: int) -> int:
 
 
 @ls.task(retries=3, backoff=0.05)
-def steps(n: int, pause: float, context: Context) -> str:
+def steps(n: int, pause: float) -> str:
     """Report progress in short steps, and say what happened."""
+    context = current()
     effect(f"steps begin {context.attempt}")
     try:
         for step in range(n):
@@ -107,7 +108,8 @@ def pdie(number: int) -> None:
 
 
 @ls.task(process=True)
-def pcontext(text: str, context: Context) -> dict[str, Any]:
+def pcontext(text: str) -> dict[str, Any]:
+    context = current()
     context.progress(50, text)
     context.log("a line of the context")
     print("printed in", current().kind)

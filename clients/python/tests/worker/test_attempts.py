@@ -6,13 +6,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from worker.kit import eventually, run_of
 
 from longshore import Context, Fatal, JobFailed, Longshore, Retry, current
 from longshore.worker import Worker
+from worker.kit import eventually, run_of
 
 
 @dataclass
@@ -52,8 +53,9 @@ def test_functions_coroutines_and_generators_have_results(ls: Longshore) -> None
 
 def test_a_task_receives_the_context_of_its_job(ls: Longshore) -> None:
     @ls.task
-    def described(context: Context, text: str) -> list[Any]:
-        assert current() == context
+    def described(text: str, context: Context | None = None) -> list[Any]:
+        assert context is not None
+        assert context == current()
         return [context.job_id, context.kind, context.queue, context.attempt, context.max_attempts]
 
     @ls.task(timeout=60)
@@ -100,8 +102,11 @@ def test_an_exception_is_reported_with_its_class_and_the_end_of_its_traceback(
     def deep(n: int) -> None:
         if n == 0:
             raise KeyError("missing")
-        # Recursion with lines that differ, which Python does not fold.
-        deep(n - 1) if n % 2 else deep(n - 1)
+        # Python folds lines of a traceback that repeat, so that they take turns here.
+        if n % 2:
+            deep(n - 1)
+        else:
+            deep(n - 1)
 
     @ls.task
     async def afails() -> None:
@@ -157,7 +162,7 @@ def test_fatal_is_not_tried_again_and_retry_is(ls: Longshore) -> None:
         assert second.result(20) == 1
     assert (error.value.code, error.value.message) == ("stock", "out of stock")
     assert first.refresh().attempt == 1
-    assert all(after - before >= 0.29 for before, after in zip(seen, seen[1:], strict=False))
+    assert all(after - before >= 0.29 for before, after in pairwise(seen))
 
 
 def test_a_result_without_a_json_form_fails_with_bad_result(ls: Longshore) -> None:
@@ -227,7 +232,10 @@ def test_a_task_that_is_defined_while_the_worker_runs_is_run(ls: Longshore) -> N
 
 
 def test_more_kinds_than_one_call_takes_are_all_run(ls: Longshore) -> None:
-    tasks = [ls.task(name=f"kind-{n}")(lambda n: n) for n in range(230)]
+    def same(n: int) -> int:
+        return n
+
+    tasks = [ls.task(name=f"kind-{n}")(same) for n in range(230)]
     with Worker(ls, threads=2):
         jobs = [task.submit(n) for n, task in enumerate(tasks) if n % 20 == 0]
         assert [job.result(30) for job in jobs] == list(range(0, 230, 20))

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from worker import sample as tasks
-from worker.kit import Program, eventually, has_watch, run_of
 
 from longshore import Job, JobFailed, Longshore, Stopped, current
 from longshore.worker import Worker
+from worker import sample as tasks
+from worker.kit import Program, eventually, has_watch, run_of
 
 Start = Callable[..., Program]
 

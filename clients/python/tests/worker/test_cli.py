@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from worker import sample as tasks
-from worker.kit import Program, eventually
 
 from longshore import Longshore
 from longshore.testing import Server
+from worker import sample as tasks
+from worker.kit import Program, eventually
 
 Start = Callable[..., Program]
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from worker import sample as tasks
-from worker.kit import Program, eventually, in_thread, run_of
 
 from longshore import Longshore
 from longshore.testing import Server
+from worker import sample as tasks
+from worker.kit import Program, eventually, in_thread, run_of
 
 Start = Callable[..., Program]
 
@@ -83,12 +83,12 @@ def test_all_jobs_are_completed_over_kills_of_server_and_worker(
     jobs = [sample.submit(call) for call in calls[:200]]
     options = ("--threads", "4", "--coroutines", "4", "--processes", "2", "--lease", "2")
     worker = program(*options)
-    for round_ in range(3):
-        eventually(lambda: len(worker.effects) > 30 * (round_ + 1), "some jobs have run")
+    for effects in (30, 60, 90):
+        worker.until_effects(effects)
         worker.process.kill()
         worker.process.wait()
         worker = program(*options)
-        eventually(lambda: len(worker.effects) > 30 * (round_ + 1) + 15, "more jobs have run")
+        worker.until_effects(effects + 15)
         longshore_server.kill()
         time.sleep(0.5)
         longshore_server.start()

@@ -29,7 +29,7 @@ def loop(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def client_of(app: Any, loop: str) -> TestClient:
+def client_of(app: Any, loop: str) -> Any:
     return TestClient(app, backend="asyncio", backend_options={"use_uvloop": loop == "uvloop"})
 
 
@@ -71,7 +71,7 @@ def test_a_starlette_application_runs_its_own_jobs(ls: Longshore, loop: str) -> 
 
 
 def test_running_jobs_end_with_the_application(ls: Longshore, loop: str) -> None:
-    begun = threading.Event()
+    begun, long_begun = threading.Event(), threading.Event()
 
     @ls.task
     async def short() -> str:
@@ -81,12 +81,14 @@ def test_running_jobs_end_with_the_application(ls: Longshore, loop: str) -> None
 
     @ls.task
     async def long() -> None:
+        long_begun.set()
         await asyncio.sleep(60)
 
     app = Starlette(lifespan=Worker(ls, grace=1).lifespan())
     with client_of(app, loop):
         jobs = short.submit(), long.submit()
         begun.wait(20)
+        long_begun.wait(20)
     assert jobs[0].result(1) == "done"
     assert jobs[1].refresh().state == "queued"
     assert not [t for t in threading.enumerate() if t.name == "longshore-worker"]

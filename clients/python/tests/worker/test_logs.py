@@ -5,14 +5,15 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
-from worker import sample as tasks
-from worker.kit import run_of
 
 from longshore import Longshore, current
 from longshore.worker import Worker
-from longshore.worker.notes import Notes
+from longshore.worker.leases.notes import Notes
+from worker import sample as tasks
+from worker.kit import run_of
 
 
 def test_prints_and_logs_of_jobs_that_run_at_once_stay_apart(
@@ -97,18 +98,18 @@ def test_progress_is_seen_while_a_job_runs_and_sent_at_most_twice_a_second(ls: L
     with Worker(ls):
         events = ls.session.clients.client().stream("GET", f"/v1/jobs/{job.id}/events")
         with events as stream:
-            seen = [line for line in _lines_until(stream.iter_lines(), "step 199")]
+            seen = _lines_until(stream.iter_lines(), "step 199")
         go_on.set()
         job.result(20)
     assert 1 <= sum("step" in line for line in seen) <= 6
     assert run_of(ls, job.id)["progress"]["percent"] == 100
 
 
-def _lines_until(lines: object, text: str) -> list[str]:
+def _lines_until(lines: Iterator[str], text: str) -> list[str]:
     found: list[str] = []
-    for line in lines:  # type: ignore[attr-defined] # pyright: ignore
-        found.append(str(line))  # pyright: ignore
-        if text in found[-1]:
+    for line in lines:
+        found.append(line)
+        if text in line:
             break
     return found
 

@@ -40,7 +40,7 @@ class Event:
 class Stream:
     """The position in one stream of events, over all of its connections."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         session: Session,
         path: str,

@@ -14,7 +14,7 @@ from longshore.job import FINAL
 FIRST_LIMIT = 50
 MAX_LIMIT = 1000
 # How long the server may hold the question whether an open batch has more jobs.
-OPEN_WAIT = 2.0
+OPEN_WAIT = 1.0
 
 
 class Pages:

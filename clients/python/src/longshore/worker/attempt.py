@@ -13,7 +13,7 @@ from longshore.errors import BadPayload, Stopped
 from longshore.task import Failure, Task
 
 from .capture import captured
-from .lease import LeasedJob
+from .leases import LeasedJob
 
 AnyTask = Task[..., Any]
 
@@ -125,8 +125,10 @@ def _failed(task: AnyTask, error: BaseException) -> Outcome:
 
 
 def _exhaust(generator: Generator[Any, Any, Any], context: Context) -> Any:
-    """Run a generator to its end. Return what it returns, or a list of what it yielded if that is
-    None. Texts that it yields are lines of the log.
+    """Run a generator to its end, and return its result.
+
+    That is what it returns, or a list of what it yielded if that is None. Texts that it yields are
+    lines of the log.
     """
     yielded: list[Any] = []
     try:

@@ -1,8 +1,9 @@
 """Keeps what a task prints and logs as the log of its job.
 
-`sys.stdout` and `sys.stderr` are replaced by streams that look at a context variable: within a task,
-lines go to its job; outside of tasks, text goes to the stream that was there before. Threads, tasks
-of asyncio and `asyncio.to_thread` have contexts of their own, so jobs that run at once stay apart.
+`sys.stdout` and `sys.stderr` are replaced by streams that look at a context variable: within a
+task, lines go to its job; outside of tasks, text goes to the stream that was there before. Threads,
+tasks of asyncio and `asyncio.to_thread` have contexts of their own, so jobs that run at once stay
+apart.
 """
 
 from __future__ import annotations

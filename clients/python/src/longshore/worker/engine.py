@@ -9,22 +9,24 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from longshore.codec import dumps
-from longshore.errors import LongshoreError, Unavailable
-from longshore.task import Failure, Mode
+from longshore.errors import LongshoreError
+from longshore.task import Mode
 
-from .attempt import Outcome, failed
-from .clock import Clock
-from .lease import Lease
-from .polls import Poller, chunks
+from .attempt import Outcome
+from .duty import kept_alive
+from .leases import Lease
+from .leases.clock import Clock
+from .leases.poller import Poller
+from .leases.polling import Polling
+from .leases.reports import Reports
+from .leases.settlement import release, settle
+from .leases.watch import Watch
 from .pools import CoroutinePool, Pool, ProcessPool, ThreadPool
-from .reports import Report, Reports, encode
-from .server import Server, pause
+from .server import Server
 from .settings import Settings
-from .watch import Watch
 
 if TYPE_CHECKING:
     from longshore.client import Longshore
@@ -66,30 +68,30 @@ class Engine:
             CoroutinePool(settings.coroutines, self.finish, tasks_loop),
             ProcessPool(settings.processes, self.finish),
         ]
-        self._pollers = [
-            Poller(
-                pool,
-                server=server,
-                settings=settings,
-                clock=self._clock,
-                confirm=self._reports.renew,
-                begin=self._begin,
-                end=self.end,
-            )
-            for pool in pools
-        ]
+        self._pollers: dict[Mode, Poller] = {
+            pool.mode: self._poller(pool, server) for pool in pools
+        }
+        self._polling = Polling(app, server, list(self._pollers.values()), self.end)
         self._background: list[asyncio.Task[None]] = []
-        self._polls: list[asyncio.Task[None]] = []
-        self._polled: list[tuple[Poller, tuple[str, ...], bool]] = []
+
+    def _poller(self, pool: Pool, server: Server) -> Poller:
+        return Poller(
+            pool,
+            server=server,
+            settings=self._settings,
+            clock=self._clock,
+            confirm=self._reports.renew,
+            begin=self._begin,
+            end=self.end,
+        )
 
     def stop(self) -> None:
-        """Lease nothing more, and end once the running jobs have ended. Called from any thread, also
-        from a signal handler.
+        """Lease nothing more, and end once the running jobs have ended.
+
+        Called from any thread, also from a signal handler.
         """
-        try:
+        with suppress(RuntimeError):  # it has ended
             self._loop.call_soon_threadsafe(self._stopping.set)
-        except RuntimeError:  # it has ended
-            pass
 
     def end(self, error: LongshoreError) -> None:
         """End because the server refuses this worker."""
@@ -100,14 +102,12 @@ class Engine:
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
         """Take the outcome of an attempt. Called from any thread."""
-        try:
+        with suppress(RuntimeError):  # the worker has ended, and released the job
             self._loop.call_soon_threadsafe(self._finished, lease, outcome)
-        except RuntimeError:  # the worker has ended, and released the job
-            pass
 
     async def run(self) -> None:
         """Run jobs until the worker is stopped, then wait for those that run."""
-        self._start(self._keep_polling)
+        self._start(self._polling.run)
         try:
             await self._stopping.wait()
         finally:
@@ -117,32 +117,35 @@ class Engine:
         """Run jobs until there are none to lease and all outcomes are stored."""
         self._start()
         try:
-            await self._poll_until_idle()
+            while not self._stopping.is_set():
+                self._changed.clear()
+                is_busy = bool(self._leases) or self._reports.unanswered > 0
+                found = await self._polling.poll_now()
+                if found or self._polling.is_failing:
+                    continue
+                if not is_busy:
+                    break
+                await self._wait_for_change(0.1)
         finally:
             await self._close()
 
     def _start(self, *duties: Callable[[], Awaitable[None]]) -> None:
-        for poller in self._pollers:
-            if self._kinds(poller):
+        for poller in self._pollers.values():
+            if self._polling.kinds(poller):
                 poller.pool.start()
         self._warn_of_missing_places()
         for duty in (self._reports.run, self._watch.run, self._tick, *duties):
-            self._background.append(asyncio.create_task(_kept_alive(duty)))
+            self._background.append(asyncio.create_task(kept_alive(duty)))
 
     def _warn_of_missing_places(self) -> None:
-        sizes = {poller.pool.mode: poller.pool.size for poller in self._pollers}
-        for mode, option in _OPTIONS.items():
+        for mode, poller in self._pollers.items():
             kinds = sorted(k for k, task in self._app.tasks.items() if task.mode == mode)
-            if kinds and not sizes[mode]:
+            if kinds and not poller.pool.size:
+                option = _OPTIONS[mode]
                 log.warning("%s=0: this worker does not run %s", option, ", ".join(kinds))
 
-    def _kinds(self, poller: Poller) -> list[str]:
-        """Return the kinds of the tasks that a pool runs; none if it has no places."""
-        if poller.pool.size == 0:
-            return []
-        return [kind for kind, task in self._app.tasks.items() if task.mode == poller.pool.mode]
-
     async def _tick(self) -> None:
+        """Stop jobs whose lease or time is over."""
         while True:
             self._clock.tick()
             now = time.monotonic()
@@ -152,146 +155,62 @@ class Engine:
                     lease.stop(reason)
             await asyncio.sleep(_TICK)
 
-    async def _keep_polling(self) -> None:
-        """Keep a call for leases open for each pool, and start anew when tasks were added."""
-        while not self._stopping.is_set():
-            wanted: list[tuple[Poller, tuple[str, ...], bool]] = []
-            for poller in self._pollers:
-                groups = chunks(self._kinds(poller))
-                wanted += [(poller, group, len(groups) == 1) for group in groups]
-            if wanted != self._polled:
-                await self._stop_polling()
-                self._polled = wanted
-                for poller, group, is_alone in wanted:
-                    run = _kept_alive(partial(poller.run, group, is_alone))
-                    self._polls.append(asyncio.create_task(run))
-            await asyncio.sleep(_TICK)
-
-    async def _stop_polling(self) -> None:
-        polls, self._polls = self._polls, []
-        for poll in polls:
-            poll.cancel()
-        await asyncio.gather(*polls, return_exceptions=True)
-
-    async def _poll_until_idle(self) -> None:
-        failures, failing_since = 0, time.monotonic()
-        while not self._stopping.is_set():
-            self._changed.clear()
-            is_busy = bool(self._leases) or self._reports.unanswered > 0
-            found = 0
-            for poller in self._pollers:
-                for group in chunks(self._kinds(poller)):
-                    answer, begun = await poller.poll_now(group)
-                    found += begun
-                    if answer.status == 200:
-                        failures, failing_since = 0, time.monotonic()
-                        continue
-                    failures += 1
-                    if time.monotonic() - failing_since > self._app.session.give_up:
-                        self.end(Unavailable(f"no jobs can be leased: {answer.reason()}"))
-                    await asyncio.sleep(pause(failures, answer.retry_after))
-            if not found and not is_busy and not failures:
-                return
-            if not found and is_busy:
-                await self._wait_for_change(0.1)
-
     async def _wait_for_change(self, timeout: float) -> None:
-        try:
+        with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._changed.wait(), timeout)
-        except asyncio.TimeoutError:
-            pass
 
     def _begin(self, pool: Pool, lease: Lease) -> None:
+        """Run a leased job, in a place that the call for leases has taken."""
         task = self._app.tasks.get(lease.job.kind)
+        if task is None or self._stopping.is_set():
+            self._pollers[pool.mode].room.give(1)
+            self._reports.add(release(lease))
+            return
         self._leases[lease.key] = lease
         self.count += 1
-        if task is None or self._stopping.is_set():
-            self._release(lease)
-            return
         lease.on_note = lambda: self._reports.note(lease)
         self._watch.begun()
         pool.submit(lease, task)
 
     def _finished(self, lease: Lease, outcome: Outcome) -> None:
-        for poller in self._pollers:
-            if poller.pool.mode == lease.mode:
-                poller.room.give(1)
+        self._pollers[lease.mode].room.give(1)
         self._changed.set()
         if self._leases.get(lease.key) is not lease:
             return  # it was released before, because the worker ends
-        elapsed = time.monotonic() - lease.taken_at
-        reason = lease.stop_reason()
-        if reason == "lost":
-            del self._leases[lease.key]
-            log.warning("%s %s, but its lease is lost: not reported", lease, outcome.summary)
-        elif outcome.action != "stopped":
-            self._report(lease, outcome, f"{_in_time(outcome.summary, elapsed)}")
-        elif reason == "timeout":
-            message = f"the attempt took longer than its timeout of {lease.job.timeout}"
-            timed_out = failed(Failure("timeout", message))
-            self._report(lease, timed_out, _in_time(timed_out.summary, elapsed))
-        else:
-            self._release(lease)
-
-    def _report(self, lease: Lease, outcome: Outcome, summary: str) -> None:
         del self._leases[lease.key]
-        lease.is_reported = True
-        note = lease.notes.take()
-        content = encode(lease, outcome.action, outcome.fields, note.log if note else "")
-        self._reports.add(Report(lease, content, summary))
-
-    def _release(self, lease: Lease) -> None:
-        """Give a job back. A job that has begun may have had an effect, which matters if it may run
-        only once.
-        """
-        del self._leases[lease.key]
-        lease.is_reported = True
-        note = lease.notes.take()
-        fields = dumps({"begun": lease.has_begun})
-        content = encode(lease, "release", fields, note.log if note else "")
-        why = {
-            "cancelled": "was cancelled",
-            "expired": "was stopped, because its lease was not renewed in time",
-            "drain": "was released, because the worker ends",
-        }
-        summary = why.get(lease.stop_reason() or "drain", "was released")
-        self._reports.add(Report(lease, content, summary))
+        report = settle(lease, outcome)
+        if report is not None:
+            self._reports.add(report)
 
     async def _close(self) -> None:
         if self.error is None:
             await self._drain()
         for lease in list(self._leases.values()):
             lease.stop("lost")
-        for poller in self._pollers:
+        for poller in self._pollers.values():
             poller.pool.close()
-        await self._stop_polling()
+        await self._polling.stop()
         for duty in self._background:
             duty.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._app.session.aclose()
 
     async def _drain(self) -> None:
-        """Wait for running jobs, stop those that take longer than the grace period, and release
-        those that do not stop.
-        """
+        """Wait for running jobs, then stop those that run, and release those that do not stop."""
         self._stopping.set()
-        await self._stop_polling()
+        await self._polling.stop()
         if self._leases:
             log.info("waiting up to %g s for %d jobs", self._settings.grace, len(self._leases))
         if not await self._until_ended(self._settings.grace):
             for lease in list(self._leases.values()):
                 lease.stop("drain")
             if not await self._until_ended(_STOP_TIMEOUT):
-                self._kill_processes()
+                self._pollers["process"].pool.close()
                 await self._until_ended(_KILL_TIMEOUT)
         for lease in list(self._leases.values()):
-            self._release(lease)
+            del self._leases[lease.key]
+            self._reports.add(release(lease))
         await self._flush()
-
-    def _kill_processes(self) -> None:
-        for poller in self._pollers:
-            if poller.pool.mode == "process":
-                poller.pool.close()
 
     async def _until_ended(self, timeout: float) -> bool:
         end_at = time.monotonic() + timeout
@@ -301,6 +220,7 @@ class Engine:
         return not self._leases
 
     async def _flush(self) -> None:
+        """Wait until the server has all outcomes."""
         end_at = time.monotonic() + _FLUSH_TIMEOUT
         while self._reports.unanswered and self.error is None:
             if time.monotonic() > end_at:
@@ -308,19 +228,3 @@ class Engine:
                 log.error("%d outcomes were not stored; their jobs run again", count)
                 return
             await asyncio.sleep(0.01)
-
-
-async def _kept_alive(duty: Callable[[], Awaitable[None]]) -> None:
-    """Run a duty, and start it again if it fails: without it, all leases would expire."""
-    while True:
-        try:
-            await duty()
-            return
-        except Exception:
-            log.exception("a duty of the worker failed and is started again")
-            await asyncio.sleep(1)
-
-
-def _in_time(summary: str, elapsed: float) -> str:
-    what, separator, why = summary.partition(": ")
-    return f"{what} in {elapsed:.2f} s{separator}{why}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Any
 
 
 class Running:
-    """The time for which an application runs: a context manager for Starlette and FastAPI, and for
-    FastHTML, which iterates over it, a generator.
+    """The time for which an application runs.
+
+    It is a context manager for Starlette and FastAPI, and a generator for FastHTML, which iterates
+    over it.
     """
 
     def __init__(self, generator: AsyncGenerator[Any, None]) -> None:
@@ -35,6 +37,6 @@ class Running:
             if raised is not error:
                 raise
 
-    def __aiter__(self) -> AsyncGenerator[Any, None]:
+    def __aiter__(self) -> AsyncIterator[Any]:
         """Return the generator."""
         return self._generator

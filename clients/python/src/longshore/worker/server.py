@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+import socket
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import httpx2
 
 from longshore._http import Request, Session
+from longshore._http.clients import Clients
 from longshore._http.message import Response, refusal
 from longshore.errors import Refused
 
@@ -49,20 +52,86 @@ class Server:
 
     async def post(self, path: str, content: bytes, timeout: float) -> Answer:
         """Send one call, once. Errors of the connection become an answer with the status 0."""
+        client = await self._session.clients.aclient()
+        return await self.post_with(client, path, content, timeout)
+
+    def line(self) -> Line:
+        """Return a connection for calls that the server holds."""
+        return Line(self)
+
+    async def post_with(
+        self,
+        client: httpx2.AsyncClient,
+        path: str,
+        content: bytes,
+        timeout: float,
+        extensions: dict[str, Any] | None = None,
+    ) -> Answer:
+        """Send one call over a certain HTTP client."""
         headers = self._session.headers(Request("POST", path))
         headers["content-type"] = "application/json"
         limits = httpx2.Timeout(timeout, connect=5.0)
         try:
-            client = await self._session.clients.aclient()
-            answer = await client.post(path, content=content, headers=headers, timeout=limits)
+            answer = await client.post(
+                path, content=content, headers=headers, timeout=limits, extensions=extensions
+            )
         except httpx2.RequestError as error:
-            return Answer(0, f"no answer from {self.url}: {error or type(error).__name__}".encode())
+            why = str(error) or type(error).__name__
+            return Answer(0, f"no answer from {self.url}: {why}".encode())
         return Answer(answer.status_code, answer.content, _retry_after(answer.headers))
 
 
+class Line:
+    """A connection of its own for calls that the server holds, one after the other.
+
+    If such a call were just cancelled, its answer could be on the way, with jobs that nobody runs
+    until their leases expire. `hang_up` closes the connection in one direction only: the server
+    ends the call, and an answer that it has sent before still arrives.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._clients = Clients(server.url)
+        self._socket: Any = None
+        self.is_calling = False
+        self.is_ended = False
+
+    async def post(self, path: str, content: bytes, timeout: float) -> Answer:
+        """Send one call, once, as `Server.post` does."""
+        client = await self._clients.aclient()
+        self.is_calling = True
+        try:
+            return await self._server.post_with(
+                client, path, content, timeout, {"trace": self._trace}
+            )
+        finally:
+            self.is_calling = False
+
+    def hang_up(self) -> bool:
+        """End the call that is under way. Return whether it is worth to wait for its answer."""
+        self.is_ended = True
+        if not self.is_calling or self._socket is None:
+            return False
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        return True
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._clients.aclose()
+
+    async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take notice of the connection, which the HTTP client makes when it needs one."""
+        if event in ("connection.connect_tcp.complete", "connection.connect_unix_socket.complete"):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+
 def pause(failures: int, retry_after: float) -> float:
-    """Return the seconds until the next try: exponential backoff with jitter, or what the server
-    asks for if that is longer.
+    """Return the seconds until the next try.
+
+    That is an exponential backoff with jitter, or what the server asks for if that is longer.
     """
     longest = min(_LONGEST_PAUSE, 0.1 * 2 ** min(failures, 10))
     return max(min(retry_after, 60.0), random.uniform(0.05, longest))

@@ -56,7 +56,7 @@ class Settings:
 
     @property
     def call_timeout(self) -> float:
-        """Seconds to wait for the answer of a report, so that a lost one can be repeated in time."""
+        """Seconds to wait for the answer to a report, short enough to repeat it in time."""
         return max(2.0, min(15.0, self.lease / 3))
 
 

@@ -38,8 +38,10 @@ log = logging.getLogger("longshore.worker")
 
 
 class Worker:
-    """Runs the tasks of an application: `def` in threads, `async def` as coroutines, and tasks with
-    `process=True` in child processes.
+    """Runs the tasks of an application.
+
+    Functions run in threads, coroutine functions on an event loop, and tasks with `process=True` in
+    child processes.
 
     `queues` are the queues to take jobs from, all if there is none. `lease` is how long the server
     waits for a sign of life of this worker before it gives a job to another one. When the worker is
@@ -109,8 +111,9 @@ class Worker:
         self._begin(is_until_idle=False)
 
     def stop(self) -> None:
-        """Lease nothing more, wait until running jobs have ended, at most for the grace period, and
-        end. Raises `NotAllowed` if the server refused the key.
+        """Lease nothing more, and wait for running jobs, at most for the grace period.
+
+        Raises `NotAllowed` if the server refused the key.
         """
         self.request_stop()
         self.wait()
@@ -139,9 +142,9 @@ class Worker:
         self.stop()
 
     def lifespan(self, inner: Lifespan | None = None) -> Lifespan:
-        """Return a lifespan for Starlette, FastAPI or FastHTML: the worker runs as long as the
-        application does, within `inner`, the application's own lifespan.
+        """Return a lifespan for Starlette, FastAPI or FastHTML.
 
+        The worker runs as long as the application does, within `inner`, the application's own one.
         Coroutines run on the event loop of the application and may use what belongs to it. Signals
         stay with the program that serves the application.
         """
@@ -160,8 +163,8 @@ class Worker:
     async def _astop(self) -> None:
         self.request_stop()
         thread = self._thread
-        while thread is not None and thread.is_alive():
-            await asyncio.sleep(0.02)
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
         await _acall(self._on_stop)
         self._end()
 

@@ -14,7 +14,7 @@ from longshore._http import Session
 from longshore.errors import LongshoreError
 from longshore.worker.worker import Worker
 
-from .application import NotLoaded, load
+from .application import LoadError, load
 from .reload import Reloader, supervise, wait_for_repair
 
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ log = logging.getLogger("longshore.worker")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Return the exit code: 0 after SIGTERM or SIGINT, 1 if the server refuses the
-    worker, 2 if the command line is wrong or the application cannot be loaded.
+    """Run the command, and return its exit code.
+
+    It is 0 after SIGTERM or SIGINT, 1 if the server refuses the worker, and 2 if the command line
+    is wrong or the application cannot be loaded.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_environment(options)
     try:
         app = load(options.application)
-    except NotLoaded as error:
+    except LoadError as error:
         print(f"longshore-worker: {error}", file=sys.stderr)  # noqa: T201
         return wait_for_repair(options.application, error) if options.is_reloaded else 2
     logging.basicConfig(

@@ -12,7 +12,7 @@ from types import ModuleType
 from longshore.client import Longshore
 
 
-class NotLoaded(Exception):
+class LoadError(Exception):
     """The application cannot be loaded. `files` are those that a repair may change."""
 
     def __init__(self, message: str, files: set[Path] | None = None) -> None:
@@ -21,13 +21,15 @@ class NotLoaded(Exception):
 
 
 def load(name: str) -> Longshore:
-    """Return the application that a name such as `app:ls` means; `app` is enough if the module has
-    one only. Modules are found in the current folder first. Raises NotLoaded.
+    """Return the application that a name such as `app:ls` means.
+
+    `app` is enough if the module has one only. Modules are found in the current folder first.
+    Raises LoadError.
     """
     module_name, _, attribute = name.partition(":")
     if module_name.endswith(".py") or "/" in module_name:
         better = module_name.removesuffix(".py").strip("./").replace("/", ".")
-        raise NotLoaded(f"name the module, not its file: {better}:{attribute or 'ls'}")
+        raise LoadError(f"name the module, not its file: {better}:{attribute or 'ls'}")
     module = _imported(module_name)
     if not attribute:
         return _only_application(module)
@@ -37,7 +39,7 @@ def load(name: str) -> Longshore:
     if isinstance(value, Longshore):
         return value
     found = f"is a {type(value).__name__}" if value is not None else "does not exist"
-    raise NotLoaded(
+    raise LoadError(
         f"{name} {found}; it must be a Longshore object. {_what_there_is(module)}", _files(module)
     )
 
@@ -50,12 +52,12 @@ def _imported(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise NotLoaded(
+            raise LoadError(
                 f"there is no module {error.name!r} in {folder} or on PYTHONPATH"
             ) from error
-        raise NotLoaded(_import_error(name, error), _files_of(error)) from error
+        raise LoadError(_import_error(name, error), _files_of(error)) from error
     except Exception as error:
-        raise NotLoaded(_import_error(name, error), _files_of(error)) from error
+        raise LoadError(_import_error(name, error), _files_of(error)) from error
 
 
 def _import_error(name: str, error: Exception) -> str:
@@ -75,7 +77,7 @@ def _only_application(module: ModuleType) -> Longshore:
     if len(names) == 1:
         application: Longshore = getattr(module, names[0])
         return application
-    raise NotLoaded(
+    raise LoadError(
         f"name the object as well, such as {module.__name__}:ls. {_what_there_is(module)}",
         _files(module),
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from .application import NotLoaded
+from .application import LoadError
 
 EXIT_CODE = 75
 _PAUSE = 0.5
@@ -46,8 +46,9 @@ def supervise(arguments: Sequence[str]) -> int:
 
 
 class Reloader:
-    """Looks at the files of the application, and stops the worker when one changes or when the
-    supervisor has ended.
+    """Looks at the files of the application, and stops the worker when one changes.
+
+    It stops the worker as well when the supervisor has ended.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -68,7 +69,7 @@ class Reloader:
         self._stop()
 
 
-def wait_for_repair(name: str, error: NotLoaded) -> int:
+def wait_for_repair(name: str, error: LoadError) -> int:
     """Wait until a file changes that keeps the application from being loaded."""
     parent = os.getppid()
     module = name.partition(":")[0].replace(".", "/")
@@ -88,7 +89,7 @@ class Files:
         self._times: dict[Path, int] = {}
 
     def changed(self, files: set[Path]) -> Path | None:
-        """Return a file that has changed since the last call. A file that is new to the list has not."""
+        """Return a file that has changed since the last call. A file that is new has not."""
         found = None
         for file in files:
             try:

@@ -17,7 +17,7 @@ from longshore.errors import Stopped
 from longshore.task import Failure, Task
 from longshore.worker.attempt import AnyTask, Outcome, failed, run
 from longshore.worker.capture import capture
-from longshore.worker.lease import LeasedJob
+from longshore.worker.leases import LeasedJob
 
 
 class Reference(NamedTuple):
@@ -36,10 +36,12 @@ class Reference(NamedTuple):
     def resolve(self) -> AnyTask:
         """Import the module and return the task."""
         module = sys.modules.get(self.module) or importlib.import_module(self.module)
-        found: Any = _by_name(module, self.name)
-        task = found if isinstance(found, Task) else _by_kind(module, self.kind)
-        if task is not None and task.kind == self.kind:
-            return cast("AnyTask", task)
+        found = _by_name(module, self.name)
+        if _is_task(found, self.kind):
+            return cast("AnyTask", found)
+        task = _by_kind(module, self.kind)
+        if task is not None:
+            return task
         if callable(found):
             from longshore.client import Longshore
 
@@ -76,8 +78,10 @@ class ChildProcess:
         self._is_stopped = False
 
     def work(self) -> None:
-        """Run attempts. A process whose attempt was stopped ends, because the signal may have hit
-        some library in the middle of its work.
+        """Run attempts.
+
+        A process whose attempt was stopped ends, because the signal may have hit some library in
+        the middle of its work.
         """
         threading.Thread(target=self._receive, daemon=True).start()
         while not self._is_stopped:
@@ -147,14 +151,16 @@ def _by_name(module: ModuleType, name: str) -> Any:
     return found
 
 
+def _is_task(value: Any, kind: str) -> bool:
+    return isinstance(value, Task) and value.kind == kind
+
+
 def _by_kind(module: ModuleType, kind: str) -> AnyTask | None:
-    """Return the task of a kind that the module has under any name, or that one of its applications
-    has.
-    """
+    """Return the task of a kind that the module, or an application in it, has under any name."""
     from longshore.client import Longshore
 
     for value in list(vars(module).values()):
-        if isinstance(value, Task) and value.kind == kind:
+        if _is_task(value, kind):
             return cast("AnyTask", value)
         if isinstance(value, Longshore) and kind in value.tasks:
             return value.tasks[kind]

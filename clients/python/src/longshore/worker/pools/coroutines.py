@@ -10,7 +10,7 @@ from typing import ParamSpec
 
 from longshore.task import Mode
 from longshore.worker.attempt import STOPPED, AnyTask, Outcome, arun
-from longshore.worker.lease import Lease
+from longshore.worker.leases import Lease
 
 from .pool import Finish
 
@@ -18,9 +18,11 @@ P = ParamSpec("P")
 
 
 class CoroutinePool:
-    """Runs attempts as tasks of asyncio: on the loop of the application if the worker lives in one,
-    else on a loop in a thread of its own. It is never the loop that talks to the server, so a task
-    that blocks its loop loses no lease.
+    """Runs attempts as tasks of asyncio.
+
+    They run on the loop of the application if the worker lives in one, else on a loop in a thread
+    of its own. It is never the loop that talks to the server, so a task that blocks its loop loses
+    no lease.
     """
 
     mode: Mode = "coroutine"

@@ -7,15 +7,16 @@ from typing import Protocol
 
 from longshore.task import Mode
 from longshore.worker.attempt import AnyTask, Outcome
-from longshore.worker.lease import Lease
+from longshore.worker.leases import Lease
 
 Finish = Callable[[Lease, Outcome], None]
 """Takes the outcome of an attempt. A pool calls it once for each lease, from any thread."""
 
 
 class Pool(Protocol):
-    """Runs up to `size` attempts at once. Its methods return at once and are called on the event
-    loop of the worker.
+    """Runs up to `size` attempts at once.
+
+    Its methods return at once and are called on the event loop of the worker.
     """
 
     mode: Mode

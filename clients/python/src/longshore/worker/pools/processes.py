@@ -9,21 +9,25 @@ import signal
 import threading
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longshore.task import Failure, Mode
 from longshore.worker.attempt import STOPPED, AnyTask, Outcome, failed
-from longshore.worker.lease import Lease
+from longshore.worker.leases import Lease
 
 from . import child
 from .pool import Finish
+
+if TYPE_CHECKING:
+    Pipe = Connection[Any, Any]
 
 _KILL_AFTER = 5.0
 
 
 class ProcessPool:
-    """Runs attempts in child processes. A thread for each child sends it jobs and receives what it
-    reports, so a child is never shared.
+    """Runs attempts in child processes.
+
+    A thread for each child sends it jobs and receives what it reports.
     """
 
     mode: Mode = "process"
@@ -66,7 +70,7 @@ class Child:
         # Guards what the event loop reads to send signals: the process and its current lease.
         self._lock = threading.Lock()
         self._process: Any = None
-        self._pipe: Connection[Any, Any] | None = None
+        self._pipe: Pipe | None = None
         self._lease: Lease | None = None
         self._is_closed = False
 
@@ -75,7 +79,8 @@ class Child:
         with self._lock:
             if self._is_closed or (self._process is not None and self._process.is_alive()):
                 return
-            ours, theirs = self._context.Pipe()
+            pipes: Any = self._context.Pipe()  # another class on Windows
+            ours, theirs = pipes
             process = self._context.Process(
                 target=child.main,
                 args=(theirs, logging.getLogger().getEffectiveLevel()),
@@ -117,7 +122,7 @@ class Child:
             self._is_closed = True
             self._signal(signal.SIGKILL)
 
-    def _receive(self, pipe: Connection[Any, Any], lease: Lease) -> Outcome:
+    def _receive(self, pipe: Pipe, lease: Lease) -> Outcome:
         """Pass on what the process reports, until its outcome. Raise EOFError if it dies.
 
         The process is looked at too: what it has started may hold the other end of the pipe open.

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 from longshore.task import Mode
 from longshore.worker.attempt import AnyTask, run
-from longshore.worker.lease import Lease
+from longshore.worker.leases import Lease
 
 from .pool import Finish
 

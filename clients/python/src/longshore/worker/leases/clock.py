@@ -6,11 +6,11 @@ import time
 
 
 class Clock:
-    """Counts the times at which the event loop stood still, because the program was suspended or the
-    machine slept.
+    """Counts the stalls: the times in which the event loop did not run.
 
-    A job that was leased in such a time has a lease of unknown age: it may have been granted at the
-    start of a long pause. Its lease is renewed before the job starts.
+    The program may have been suspended, or the machine has slept. A job that was leased then has a
+    lease of unknown age, because the server may have granted it at the start of the stall. Such a
+    lease is renewed before its job starts.
     """
 
     def __init__(self, longest: float) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
+from longshore.worker.pools.pool import Pool
+from longshore.worker.server import Answer, Line, Server, pause
+from longshore.worker.settings import Settings
 
 from .clock import Clock
 from .lease import Lease, LeasedJob
-from .pools import Pool
-from .server import Answer, Server, pause
-from .settings import Settings
 
 MAX_KINDS = 100
 _WAIT = 30.0
@@ -32,19 +33,29 @@ class LeaseAnswer(msgspec.Struct):
 
 
 class Room:
-    """The free places of a pool. A call for leases takes those that it asks jobs for, so that a pool
-    never gets more jobs than it has room for.
+    """The free places of a pool.
+
+    A call for leases takes the places that it asks jobs for, so that a pool never gets more jobs
+    than it has room for.
     """
 
     def __init__(self, size: int) -> None:
         self._free = size
-        self._given = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self) -> int:
         """Wait until there are free places and take them all."""
-        async with self._given:
-            await self._given.wait_for(lambda: self._free > 0)
-            return self.take_now()
+        while self._free == 0 or self._waiting:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            try:
+                await waiting
+            finally:
+                if waiting in self._waiting:
+                    self._waiting.remove(waiting)
+            if self._free > 0:
+                break
+        return self.take_now()
 
     def take_now(self) -> int:
         """Take all free places, which may be none."""
@@ -54,11 +65,11 @@ class Room:
     def give(self, places: int) -> None:
         """Return places."""
         self._free += places
-        asyncio.ensure_future(self._notify())
-
-    async def _notify(self) -> None:
-        async with self._given:
-            self._given.notify()
+        while self._free > 0 and self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                break
 
 
 class Poller:
@@ -84,19 +95,24 @@ class Poller:
         self._begin = begin
         self._end = end
 
-    async def run(self, kinds: Sequence[str], is_alone: bool) -> None:
-        """Lease jobs of some kinds, until cancelled. Calls for other kinds that share the room wait
-        for a short time only, because a call takes room while it waits.
+    async def run(self, kinds: Sequence[str], line: Line, is_alone: bool) -> None:
+        """Lease jobs of some kinds, until the line has ended or this is cancelled.
+
+        Calls that share the room with calls for other kinds wait for a short time only, because a
+        call keeps its places while it waits.
         """
         failures = 0
-        while True:
+        wait = _WAIT if is_alone else _SHARED_WAIT
+        while not line.is_ended:
             started_at = time.monotonic()
-            answer, jobs = await self._poll(kinds, _WAIT if is_alone else _SHARED_WAIT)
+            answer, jobs = await self._poll(line, await self.room.take(), kinds, wait)
             if answer.status == 200:
                 failures = 0
                 if not jobs and time.monotonic() - started_at < _SHARED_WAIT / 2:
                     await asyncio.sleep(0.05)
                 continue
+            if line.is_ended:
+                return
             failures += 1
             if failures == 1 or failures % 10 == 0:
                 log.warning("no jobs can be leased: %s", answer.reason())
@@ -107,18 +123,15 @@ class Poller:
         limit = self.room.take_now()
         if limit == 0:
             return Answer(200, b""), 0
-        return await self._poll_with(limit, kinds, 0.0)
+        return await self._poll(self._server, limit, kinds, 0.0)
 
-    async def _poll(self, kinds: Sequence[str], wait: float) -> tuple[Answer, int]:
-        return await self._poll_with(await self.room.take(), kinds, wait)
-
-    async def _poll_with(self, limit: int, kinds: Sequence[str], wait: float) -> tuple[Answer, int]:
+    async def _poll(
+        self, server: Server | Line, limit: int, kinds: Sequence[str], wait: float
+    ) -> tuple[Answer, int]:
         begun = 0
         try:
             stalls = self._clock.stalls
-            answer = await self._server.post(
-                "/v1/leases", self._body(limit, kinds, wait), wait + 10
-            )
+            answer = await server.post("/v1/leases", self._body(limit, kinds, wait), wait + 10)
             if answer.status == 200:
                 leases = self._leases(answer)
                 if self._clock.tick() != stalls and leases:
@@ -145,24 +158,20 @@ class Poller:
         return dumps(body)
 
     def _leases(self, answer: Answer) -> list[Lease]:
-        leases: list[Lease] = []
         try:
             entries = msgspec.json.decode(answer.content, type=LeaseAnswer).jobs
         except msgspec.DecodeError as error:
             log.error("the answer with leases cannot be read: %s", error)
-            return leases
+            return []
         now = time.monotonic()
-        for entry in entries:
-            try:
-                job = msgspec.json.decode(entry, type=LeasedJob)
-            except msgspec.DecodeError as error:
-                log.error("a leased job cannot be read, and runs again later: %s", error)
-            else:
-                leases.append(Lease(job, self.pool.mode, self._settings.lease, now))
-        return leases
+        jobs = [job for job in map(_leased_job, entries) if job is not None]
+        return [Lease(job, self.pool.mode, self._settings.lease, now) for job in jobs]
 
 
-def chunks(kinds: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return kinds in groups that the server takes in one call."""
-    names = sorted(kinds)
-    return [tuple(names[at : at + MAX_KINDS]) for at in range(0, len(names), MAX_KINDS)]
+def _leased_job(entry: msgspec.Raw) -> LeasedJob | None:
+    """Return a job of an answer. One that cannot be read harms no other job of the answer."""
+    try:
+        return msgspec.json.decode(entry, type=LeasedJob)
+    except msgspec.DecodeError as error:
+        log.error("a leased job cannot be read, and runs again later: %s", error)
+        return None

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import msgspec
 
 from longshore.codec import dumps
+from longshore.worker.server import Answer, Server, pause
 
 from .lease import Lease
-from .server import Answer, Server, pause
 
 _MIN_AGE = 0.3
 _MIN_INTERVAL = 0.4
@@ -41,7 +41,7 @@ class WatchAnswer(msgspec.Struct):
 class Watch:
     """Watches the leases of jobs that have run for a moment.
 
-    Without this route, as of an older server, a worker learns of a cancellation by its next renewal.
+    If the server does not have this route, a worker learns of a cancellation by its next renewal.
     """
 
     def __init__(self, server: Server, leases: Mapping[tuple[int, int], Lease]) -> None:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,11 @@ import msgspec
 
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
+from longshore.worker.server import Answer, Server, pause
+from longshore.worker.settings import Settings
 
 from .lease import Lease
 from .notes import Note
-from .server import Answer, Server, pause
-from .settings import Settings
 
 _MAX_OUTCOMES = 500
 _MAX_BYTES = 4 * 1024 * 1024
@@ -107,10 +108,8 @@ class Reports:
         """Take notice of new progress or lines. Called from any thread."""
         if lease.key not in self._noted:
             self._noted.add(lease.key)
-            try:
+            with suppress(RuntimeError):  # the worker has ended, and the task goes on in its thread
                 self._loop.call_soon_threadsafe(self._wake.set)
-            except RuntimeError:  # the worker has ended, and the task goes on in its thread
-                pass
 
     async def run(self) -> None:
         """Send what is due, until cancelled."""
@@ -120,7 +119,7 @@ class Reports:
             renewals = self._due_renewals(now)
             outcomes = self._due_outcomes(now)
             if self._most < _MAX_OUTCOMES and renewals:
-                # The server failed to take some outcome, which must not keep leases from being renewed.
+                # An outcome that the server cannot take must not keep leases from being renewed.
                 await self._send(renewals)
                 renewals = []
             if outcomes or renewals:
@@ -168,8 +167,9 @@ class Reports:
         return due
 
     def _due_renewals(self, now: float) -> list[Report]:
-        """Return renewals of all leases every third of their length, and at most twice a second of
-        those with news.
+        """Return the renewals that are due.
+
+        All leases are renewed every third of their length, and those with news twice a second.
         """
         leases: list[Lease] = []
         if now >= self._renew_at:
@@ -220,8 +220,10 @@ class Reports:
             self._refused(reports[0], answer)
 
     async def _try_again(self, reports: list[Report], answer: Answer) -> None:
-        """Put reports back and wait. If the server fails to take them although it answers, fewer are
-        sent at once, until the one that it cannot take is alone and waits alone.
+        """Put reports back and wait.
+
+        If the server answers that it failed, fewer are sent at once from then on, until the report
+        that it cannot take is alone and waits alone.
         """
         self._failures += 1
         seconds = pause(self._failures, answer.retry_after)
@@ -273,8 +275,9 @@ class Reports:
             log.warning("%s: its lease could not be renewed: %s", lease, entry.detail)
 
     def _refused(self, report: Report, answer: Answer) -> None:
-        """Replace an outcome that the server refuses, for example because it is too large, by a
-        failure that says so; a job without an outcome would run again.
+        """Replace an outcome that the server refuses by a failure that says so.
+
+        The outcome may be too large, for example. A job without an outcome would run again.
         """
         log.error("%s: the server refuses a report: %s", report.lease, answer.reason())
         if not report.is_outcome:

@@ -14,13 +14,14 @@ from longshore.task import Mode
 from .notes import Notes
 
 StopReason = Literal["cancelled", "lost", "expired", "timeout", "drain"]
-"""Why a job is to stop: it was cancelled; the server says that the lease is no longer held; the lease
-was not renewed in time; the attempt has reached its deadline; the worker ends."""
+"""Why a job is to stop: it was cancelled; the server says that its lease is no longer held; its
+lease was not renewed in time; the attempt has reached its deadline; the worker ends."""
 
 
 class LeasedJob(msgspec.Struct):
-    """A job as the server leases it. The payload is decoded where the job runs, so that an odd one
-    harms only its own job.
+    """A job as the server leases it.
+
+    The payload is decoded where the job runs, so that an odd one harms only its own job.
     """
 
     id: int
@@ -36,17 +37,11 @@ class LeasedJob(msgspec.Struct):
     payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
 
 
-class LeaseAnswer(msgspec.Struct):
-    """The answer to a request for leases."""
-
-    jobs: list[LeasedJob] = msgspec.field(default_factory=list[LeasedJob])
-
-
 class Lease:
     """The right to run one attempt of a job, and the state of the attempt in this worker.
 
-    It is the `Reporter` of the context of its task: tasks report from any thread. All else is called
-    on the event loop of the worker. Times are of the monotonic clock.
+    It is the `Reporter` of the context of its task: tasks report from any thread. All else is
+    called on the event loop of the worker. Times are of the monotonic clock.
     """
 
     def __init__(self, job: LeasedJob, mode: Mode, length: float, granted_at: float) -> None:
@@ -54,8 +49,8 @@ class Lease:
         self.mode = mode
         self.length = length
         self.taken_at = granted_at
-        # The server ends the attempt about a second after its deadline. A report that is sent at the
-        # deadline arrives before.
+        # The server ends the attempt within about a second after its deadline. A report that is
+        # sent at the deadline arrives before.
         self.deadline_at = granted_at + _timeout(job)
         self.expires_at = min(granted_at + length, self.deadline_at)
         self.notes = Notes()
