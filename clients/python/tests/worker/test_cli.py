@@ -67,9 +67,10 @@ def test_a_worker_whose_key_is_refused_ends_with_1(
     program: Start, longshore_server: Server
 ) -> None:
     with Longshore(longshore_server.url) as admin:
-        body = {"name": "app", "scopes": ["submit", "read", "admin"]}
-        made = admin.session.clients.client().post("/v1/keys", json=body)
-    made.raise_for_status()
+        client = admin.session.clients.client()
+        first = client.post("/v1/keys", json={"name": "ops", "scopes": ["admin"]}).json()["secret"]
+        body = {"name": "app", "scopes": ["submit", "read"]}
+        made = client.post("/v1/keys", json=body, headers={"authorization": f"Bearer {first}"})
     worker = program()
     assert worker.process.wait(30) == 1
     assert "401" in worker.log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx2
@@ -85,8 +86,9 @@ class Line:
     """A connection of its own for calls that the server holds, one after the other.
 
     If such a call were just cancelled, its answer could be on the way, with jobs that nobody runs
-    until their leases expire. `hang_up` closes the connection in one direction only: the server
-    ends the call, and an answer that it has sent before still arrives.
+    until their leases expire. `hang_up` closes the connection in one direction only: an answer that
+    the server has sent before still arrives; else the server ends the call and leases no jobs for
+    it.
     """
 
     def __init__(self, server: Server) -> None:
@@ -108,14 +110,12 @@ class Line:
             self.is_calling = False
 
     def hang_up(self) -> bool:
-        """End the call that is under way. Return whether it is worth to wait for its answer."""
+        """Make no more calls. Return whether one is under way, which ends soon."""
         self.is_ended = True
         if not self.is_calling or self._socket is None:
             return False
-        try:
+        with suppress(OSError):  # the server has closed the connection
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            return False
         return True
 
     async def aclose(self) -> None:

@@ -46,7 +46,7 @@ class Lease:
 
     def __init__(self, job: LeasedJob, mode: Mode, length: float, granted_at: float) -> None:
         self.job = job
-        self.mode = mode
+        self.mode: Mode = mode
         self.length = length
         self.taken_at = granted_at
         # The server ends the attempt within about a second after its deadline. A report that is

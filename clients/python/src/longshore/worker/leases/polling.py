@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from longshore.client import Longshore
 
 _CHECK = 0.25
-_HANG_UP_TIMEOUT = 1.0
+_HANG_UP_TIMEOUT = 3.0
 
 
 class Polling:
