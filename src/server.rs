@@ -20,7 +20,6 @@
 //! # }
 //! ```
 
-mod batches;
 pub(crate) mod body;
 mod builder;
 mod bulk;
@@ -44,7 +43,6 @@ use actix_rt::Arbiter;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-pub use batches::MAX_RESULTS;
 pub use builder::{Builder, StartError};
 pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
@@ -60,6 +58,7 @@ pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub(crate) use lease::kinds::bounded_list;
 pub use lease::{LeaseActionResult, LeaseReportResult, LeaseWatchResult};
+pub use operations::batches::MAX_RESULTS;
 pub use operations::deliveries::MAX_DELIVERIES;
 pub use operations::keys::CreatedKey;
 #[cfg(feature = "cli")]

@@ -1,5 +1,7 @@
-//! What operators ask of the server: keys, webhook secrets, deliveries, statistics, providers and pruning.
+//! What operators ask of the server: keys, webhook secrets, deliveries, statistics, providers and pruning; and calls on
+//! one batch.
 
+pub(super) mod batches;
 pub(super) mod deliveries;
 pub(super) mod keys;
 mod provider;

@@ -6,7 +6,6 @@
 pub(crate) mod api_key;
 pub(crate) mod attempt;
 pub(crate) mod batch;
-pub(crate) mod batch_result;
 pub(crate) mod end_actions;
 pub(crate) mod job;
 pub(crate) mod leased;

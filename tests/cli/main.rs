@@ -88,8 +88,10 @@ fn the_help_of_every_command_has_examples() {
     }
     let of_keys = KEY_COMMANDS.map(|command| vec!["key", command, "--help"]);
     let of_secrets = WEBHOOK_SECRET_COMMANDS.map(|name| vec!["webhook", "secret", name, "--help"]);
+    let of_batches = BATCH_COMMANDS.map(|command| vec!["batch", command, "--help"]);
     let of_webhooks = vec!["webhook", "secret", "--help"];
-    for command in of_keys.into_iter().chain(of_secrets).chain([of_webhooks]) {
+    let of_others = of_batches.into_iter().chain([of_webhooks]);
+    for command in of_keys.into_iter().chain(of_secrets).chain(of_others) {
         let text = stdout(&run(&command));
         assert!(text.contains("Examples:\n  longshore "), "{command:?} has no examples: {text}");
     }

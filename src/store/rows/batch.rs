@@ -1,5 +1,7 @@
 //! Rows of batches.
 
+pub(crate) mod result;
+
 use diesel::prelude::*;
 
 use crate::job::batch::Batch;

@@ -2,7 +2,6 @@
 
 mod activity;
 pub(super) mod batch;
-mod batch_life;
 mod cancel;
 pub(super) mod commit_group;
 mod delete;

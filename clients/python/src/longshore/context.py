@@ -55,8 +55,8 @@ class Context:
     metadata: Mapping[str, Any] = field(default_factory=lambda: _NO_METADATA)
     batch_id: int | None = None
     lease_token: int = 0
-    """The fencing token of this attempt: it rises with each lease of the job. A service that keeps the
-    highest token it has seen can refuse what a worker does that was suspended past its lease."""
+    """The fencing token of this attempt, which rises with each lease of the job. A service that
+    keeps the highest token can refuse what a worker does that was suspended past its lease."""
 
     @property
     def idempotency_key(self) -> str:

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -105,7 +106,8 @@ class Proxy:
                 return
             finally:
                 self.closed_by_client.set()
-            server.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # a killed server has closed the connection itself
+                server.shutdown(socket.SHUT_WR)
 
     def _answer(self, client: socket.socket, server: socket.socket) -> None:
         try:

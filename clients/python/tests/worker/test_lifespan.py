@@ -29,6 +29,12 @@ def loop(request: pytest.FixtureRequest) -> str:
     return name
 
 
+def new_threads(before: list[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads of workers that have started since; `longshore.fast` keeps some."""
+    names = [t for t in threading.enumerate() if t.name.startswith("longshore")]
+    return [t for t in names if t not in before]
+
+
 def client_of(app: Any, loop: str) -> Any:
     return TestClient(app, backend="asyncio", backend_options={"use_uvloop": loop == "uvloop"})
 
@@ -84,6 +90,7 @@ def test_running_jobs_end_with_the_application(ls: Longshore, loop: str) -> None
         long_begun.set()
         await asyncio.sleep(60)
 
+    before = threading.enumerate()
     app = Starlette(lifespan=Worker(ls, grace=1).lifespan())
     with client_of(app, loop):
         jobs = short.submit(), long.submit()
@@ -91,7 +98,7 @@ def test_running_jobs_end_with_the_application(ls: Longshore, loop: str) -> None
         long_begun.wait(20)
     assert jobs[0].result(1) == "done"
     assert jobs[1].refresh().state == "queued"
-    assert not [t for t in threading.enumerate() if t.name == "longshore-worker"]
+    assert not new_threads(before)
 
 
 def test_a_coroutine_that_blocks_its_loop_loses_no_lease(ls: Longshore) -> None:
@@ -132,10 +139,11 @@ def test_a_start_that_fails_leaves_nothing_behind(ls: Longshore) -> None:
     def fails() -> None:
         raise OSError("no printer")
 
+    before = threading.enumerate()
     worker = Worker(ls, on_start=fails)
     with pytest.raises(OSError, match="no printer"):
         worker.start()
-    assert not [t for t in threading.enumerate() if t.name.startswith("longshore")]
+    assert not new_threads(before)
 
 
 def test_a_worker_whose_key_is_refused_raises(ls: Longshore, longshore_server: Server) -> None:

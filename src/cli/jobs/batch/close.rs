@@ -9,6 +9,12 @@ use crate::job::BatchId;
 
 /// Arguments of `longshore batch close`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+The batch ends with its last job, at once if none is left. A batch that is closed already stays as
+it is.
+
+Examples:
+  longshore batch close 7")]
 pub(crate) struct CloseArgs {
     /// ID of the batch
     #[arg(value_name = "ID", value_parser = parse_id::<BatchId>)]

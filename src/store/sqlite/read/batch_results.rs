@@ -6,7 +6,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::job::JobId;
 use crate::job::batch::result::BatchResult;
 use crate::store::group::impossible::ImpossibleRows;
-use crate::store::rows::batch_result::BatchResultRow;
+use crate::store::rows::batch::result::BatchResultRow;
 use crate::store::schema::{job_extras, jobs, results};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::access::VisibleQueues;

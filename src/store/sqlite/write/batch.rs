@@ -1,5 +1,7 @@
 //! Batches: inserted with their jobs, read by id and listed.
 
+mod life;
+
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;

@@ -34,7 +34,7 @@ fn a_job_of_another_application_does_not_exist() {
         for path in ["", "?wait=30s", "/log", "/events"] {
             assert_hidden(&shared, key, "GET", &format!("/v1/jobs/{{id}}{path}"), id, None);
         }
-        for path in ["cancel", "token", "close"] {
+        for path in ["cancel", "token"] {
             assert_hidden(&shared, key, "POST", &format!("/v1/jobs/{{id}}/{path}"), id, None);
         }
     }
@@ -60,7 +60,7 @@ fn a_batch_with_jobs_of_another_application_does_not_exist() {
         {
             assert_hidden(&shared, key, "GET", &format!("/v1/batches/{{id}}{path}"), id, None);
         }
-        for path in ["cancel", "token"] {
+        for path in ["cancel", "token", "close"] {
             assert_hidden(&shared, key, "POST", &format!("/v1/batches/{{id}}/{path}"), id, None);
         }
     }

@@ -58,6 +58,7 @@ _lines: ContextVar[Lines | None] = ContextVar("longshore_lines", default=None)
 @contextmanager
 def captured(reporter: Reporter) -> Generator[None]:
     """Send what is printed and logged within the block to a job."""
+    capture.renew()
     lines = Lines(reporter)
     token = _lines.set(lines)
     try:
@@ -154,9 +155,14 @@ class Capture:
         with self._lock:
             self._users += 1
             if self._users == 1:
-                sys.stdout = TaskStream(sys.stdout)
-                sys.stderr = TaskStream(sys.stderr)
+                _wrap_streams()
                 logging.getLogger().addHandler(self._handler)
+
+    def renew(self) -> None:
+        """Look at the streams of now: a program such as pytest may have replaced them since."""
+        with self._lock:
+            if self._users > 0:
+                _wrap_streams()
 
     def remove(self) -> None:
         """Restore the streams when the last worker ends, unless they were replaced since."""
@@ -168,6 +174,13 @@ class Capture:
                 if isinstance(sys.stderr, TaskStream):
                     sys.stderr = sys.stderr.original
                 logging.getLogger().removeHandler(self._handler)
+
+
+def _wrap_streams() -> None:
+    if not isinstance(sys.stdout, TaskStream):
+        sys.stdout = TaskStream(sys.stdout)
+    if not isinstance(sys.stderr, TaskStream):
+        sys.stderr = TaskStream(sys.stderr)
 
 
 capture = Capture()

@@ -138,7 +138,7 @@ impl CommitGroup<'_> {
     }
 
     /// Removes a batch that ended before a time, if it has no jobs. Returns whether it did.
-    pub(super) fn remove_empty_batch(
+    pub(in crate::store::sqlite::write) fn remove_empty_batch(
         &mut self,
         batch: BatchId,
         finished_before: i64,
