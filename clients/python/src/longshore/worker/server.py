@@ -86,8 +86,9 @@ class Line:
     """A connection of its own for calls that the server holds, one after the other.
 
     If such a call were just cancelled, its answer could be on the way, with jobs that nobody runs
-    until their leases expire. `hang_up` closes the connection in one direction only: the server
-    ends the call, and an answer that it has sent before still arrives.
+    until their leases expire. `hang_up` closes the connection in one direction only: an answer that
+    the server has sent before still arrives; else the server ends the call and leases no jobs for
+    it.
     """
 
     def __init__(self, server: Server) -> None:
@@ -108,16 +109,14 @@ class Line:
         finally:
             self.is_calling = False
 
-    def end(self) -> bool:
-        """Make no more calls. Return whether one is under way."""
+    def hang_up(self) -> bool:
+        """Make no more calls. Return whether one is under way, which ends soon."""
         self.is_ended = True
-        return self.is_calling and self._socket is not None
-
-    def hang_up(self) -> None:
-        """End the call that is under way."""
-        if self.is_calling and self._socket is not None:
-            with suppress(OSError):  # the server has closed the connection
-                self._socket.shutdown(socket.SHUT_WR)
+        if not self.is_calling or self._socket is None:
+            return False
+        with suppress(OSError):  # the server has closed the connection
+            self._socket.shutdown(socket.SHUT_WR)
+        return True
 
     async def aclose(self) -> None:
         """Close the connection."""

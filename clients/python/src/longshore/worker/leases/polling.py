@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from longshore.client import Longshore
 
 _CHECK = 0.25
-_ANSWER_TIMEOUT = 0.1
 _HANG_UP_TIMEOUT = 3.0
 
 
@@ -69,16 +68,9 @@ class Polling:
 
     async def _close(self) -> None:
         calls, self._calls = self._calls, {}
-        ended = [call for call, line in calls.items() if not line.end()]
-        for call in ended:
-            call.cancel()
-        if len(ended) < len(calls):
-            # While there are jobs, calls are answered at once. Such answers are waited for, because
-            # the server may have leased jobs already.
-            await asyncio.wait(calls, timeout=_ANSWER_TIMEOUT)
-            for line in calls.values():
-                line.hang_up()
-            await asyncio.wait(calls, timeout=_HANG_UP_TIMEOUT)
+        ending = [call for call, line in calls.items() if line.hang_up()]
+        if ending:
+            await asyncio.wait(ending, timeout=_HANG_UP_TIMEOUT)
         for call, line in calls.items():
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
