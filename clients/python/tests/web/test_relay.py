@@ -6,11 +6,14 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from longshore import Longshore
-from longshore._http import Request
+from longshore import Event, Longshore
+from longshore._http import Request as ApiRequest
 from longshore.testing import Server
-from longshore.web import routes
+from longshore.web import event_response, routes
 from web.jobs import lease, report, submit
 from web.pages import page_app, served
 
@@ -55,7 +58,7 @@ def test_the_key_of_the_application_is_not_used_for_a_browser(longshore_server: 
     # difference.
     ls = longshore_server.client
     body = {"name": "app", "scopes": ["admin", "submit", "read"]}
-    key = ls.session.send(Request("POST", "/v1/keys", body=body)).json()["secret"]
+    key = ls.session.send(ApiRequest("POST", "/v1/keys", body=body)).json()["secret"]
     with Longshore(ls.url, key=key) as keyed:
         job = submit(keyed, "echo", 7).wait()
         with served(Starlette(routes=routes(keyed))) as url:
@@ -158,3 +161,36 @@ def test_a_stream_ends_when_its_reader_leaves(ls: Longshore) -> None:
         while app.state.streams:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_the_events_of_an_application_have_no_payload_and_no_webhook(ls: Longshore) -> None:
+    job = submit(ls, "echo", {"secret": 1})
+
+    def events(request: Request) -> Response:
+        return event_response(job, request)
+
+    with (
+        served(Starlette(routes=[Route("/events", events)])) as url,
+        httpx2.stream("GET", f"{url}/events", timeout=30) as answer,
+    ):
+        last = [data_of(sent) for sent in httpx2.EventSource(answer)][-2]
+    assert last["result"] == {"secret": 1}
+    assert "payload" not in last
+
+
+def test_an_application_can_render_events(ls: Longshore) -> None:
+    job = submit(ls, "echo", "line 1\nline 2")
+
+    def render(event: Event) -> str | None:
+        result: str | None = event.data.get("result")
+        return result
+
+    def events(request: Request) -> Response:
+        return event_response(job, request, render)
+
+    with (
+        served(Starlette(routes=[Route("/events", events)])) as url,
+        httpx2.stream("GET", f"{url}/events", timeout=30) as answer,
+    ):
+        sent = [(event.event, event.data) for event in httpx2.EventSource(answer)]
+    assert sent == [("message", "line 1\nline 2"), ("end", "{}")]
