@@ -15,7 +15,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from longshore.context import Reporter
 
@@ -104,6 +104,10 @@ class TaskStream(io.TextIOBase):
         """The bytes below the stream of the program."""
         return cast("io.BufferedIOBase", self.original.buffer)
 
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the stream of the program, such as `reconfigure`."""
+        return getattr(self.original, name)
+
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The encoding of the stream of the program."""
@@ -154,8 +158,9 @@ class Capture:
         with self._lock:
             self._users += 1
             if self._users == 1:
-                sys.stdout = TaskStream(sys.stdout)
-                sys.stderr = TaskStream(sys.stderr)
+                # A program without a terminal may have no streams.
+                sys.stdout = sys.stdout and TaskStream(sys.stdout)
+                sys.stderr = sys.stderr and TaskStream(sys.stderr)
                 logging.getLogger().addHandler(self._handler)
 
     def remove(self) -> None:

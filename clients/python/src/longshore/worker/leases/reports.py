@@ -198,7 +198,7 @@ class Reports:
         sent_at = time.monotonic()
         try:
             answer = await self._post([report.content for report in reports])
-        except asyncio.CancelledError:
+        except BaseException:  # above all if this is cancelled
             self._put_back(reports)
             raise
         entries = _entries(answer, len(reports))
