@@ -18,7 +18,7 @@ def test_the_installed_command_runs_tasks_in_processes(
 ) -> None:
     job = tasks.pcontext.submit("half")
     variables = {**os.environ, "LONGSHORE_URL": longshore_server.url, "EFFECTS": "unused"}
-    command = [sys.executable, SCRIPT, "sample:ls", "--processes", "1"]
+    command = [sys.executable, str(SCRIPT), "sample:ls", "--processes", "1"]
     with subprocess.Popen(command, cwd=HERE, env=variables) as process:
         try:
             assert job.result(30)["job"] == job.id

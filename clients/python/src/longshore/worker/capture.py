@@ -19,6 +19,8 @@ from typing import Any, TextIO, cast
 
 from longshore.context import Reporter
 
+WORKER_THREAD = "longshore-worker"
+
 _MAX_LINE_CHARACTERS = 64 * 1024
 
 
@@ -144,6 +146,14 @@ def _is_printed() -> bool:
     )
 
 
+class OtherThreads(logging.Filter):
+    """Drops what a library logs for the calls of the worker itself, such as those for leases."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record comes from another thread than that of a worker."""
+        return record.threadName != WORKER_THREAD
+
+
 class Capture:
     """The streams and the handler of a program. Several workers in it share them."""
 
@@ -151,6 +161,7 @@ class Capture:
         self._lock = threading.Lock()
         self._users = 0
         self._handler = JobLogHandler()
+        logging.getLogger("httpx2").addFilter(OtherThreads())
         self._handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def install(self) -> None:

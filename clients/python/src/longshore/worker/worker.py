@@ -18,7 +18,7 @@ from typing_extensions import Self
 from longshore.duration import Duration
 from longshore.errors import LongshoreError
 
-from .capture import capture
+from .capture import WORKER_THREAD, capture
 from .engine import Engine
 from .lifespan import Running
 from .pools.coroutines import LoopThread
@@ -202,7 +202,7 @@ class Worker:
 
         self._failure = None
         self._thread = threading.Thread(
-            target=self._main, args=(main, is_ready), name="longshore-worker", daemon=True
+            target=self._main, args=(main, is_ready), name=WORKER_THREAD, daemon=True
         )
         self._thread.start()
         is_ready.wait()

@@ -47,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for library in ("httpx2", "httpcore2"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("httpcore2").setLevel(logging.INFO)
     _use_server_of(app, options)
     code = _run(app, options)
     _end_soon(code)

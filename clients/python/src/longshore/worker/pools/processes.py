@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -102,17 +103,18 @@ class Child:
         with self._lock:
             if self._is_closed or (self._process is not None and self._process.is_alive()):
                 return
-            pipe = self._start()
+            process, pipe = self._start()
         try:
             self._next_message(pipe)
         except (EOFError, OSError):
-            self._process.join()
+            process.join()
             if not self._is_closed:
-                raise ChildProcessError(_how(self._process.exitcode)) from None
+                raise ChildProcessError(_how(process.exitcode)) from None
 
-    def _start(self) -> Pipe:
+    def _start(self) -> tuple[BaseProcess, Pipe]:
         pipes: Any = self._context.Pipe()  # another class on Windows
-        ours, theirs = pipes
+        ours: Pipe = pipes[0]
+        theirs: Pipe = pipes[1]
         process = self._context.Process(
             target=child.main,
             args=(theirs, logging.getLogger().getEffectiveLevel()),
@@ -122,7 +124,7 @@ class Child:
         process.start()
         theirs.close()
         self._process, self._pipe = process, ours
-        return ours
+        return process, ours
 
     def run(self, lease: Lease, task: AnyTask) -> Outcome:
         """Run an attempt in the process, and return its outcome."""
