@@ -1,4 +1,4 @@
-"""A page that starts tasks and shows them.   uvicorn app:app   (the worker runs in the application)"""
+"""A page that starts tasks and shows them.    uvicorn app:app    (the worker is part of it)"""
 import time
 
 from fasthtml.common import *

@@ -2,9 +2,9 @@
 
     uvicorn rows:app
     longshore-worker rows:ls
-    curl -F file=@rows.csv localhost:8000/uploads          {"batch": 1}
-    curl -N localhost:8000/uploads/1/events                how far it is, over restarts of everything
-    curl localhost:8000/uploads/1/results                  the answers in the order of the rows
+    curl -F file=@rows.csv localhost:8000/uploads     {"batch": 1}
+    curl -N localhost:8000/uploads/1/events           how far it is, over restarts of everything
+    curl localhost:8000/uploads/1/results             the answers in the order of the rows
 """
 
 import csv

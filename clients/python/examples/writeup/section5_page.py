@@ -1,4 +1,4 @@
-"""A FastHTML page: 'Start Task' shows a progress bar, and 'Get a Joke' the answer of a model."""
+"""A FastHTML page: 'Start Task' shows a progress bar, 'Get a Joke' the answer of a model."""
 import time
 
 from fasthtml.common import *
@@ -10,16 +10,16 @@ app, rt = fast_app(lifespan=Worker(ls).lifespan(), routes=routes(ls))
 
 @ls.task
 def long_running(n: int) -> str:
-    for i in range(10):
+    for i in range(30):
         time.sleep(0.1)
-        current().progress(10 * i, f"step {i}")
+        current().progress(3 * i, f"step {i}")
     return f"Task {n} is done."
 
+def button(name, url): return Button(name, hx_post=url, hx_target="#out")
 @rt("/")
-def get(): return Titled("Jobs", *[Button(name, hx_post=f"/{name}", hx_target="#out") for name in ("Start Task", "Get a Joke")], Div(id="out"))
-
-@rt("/Start Task")
+def get():
+    return Titled("Jobs", button("Start Task", "/t"), button("Get a Joke", "/j"), Div(id="out"))
+@rt("/t")
 def post(): return [JobView(long_running.submit(n)) for n in (1, 2)]
-
-@rt("/Get a Joke")
+@rt("/j")
 def post(): return JobView(ls.chat.submit("Tell me a short joke", model="mock"))

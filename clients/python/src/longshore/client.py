@@ -57,7 +57,7 @@ class Longshore:
         key = os.environ.get("LONGSHORE_KEY") if key is None else key
         self.queue = queue
         self.codec = codec or Codec()
-        self.session = Session(self.url, key, seconds(give_up))
+        self.session = Session(self.url, _checked_key(key), seconds(give_up))
         self._tasks = Registry()
         # The server has defaults for the kinds that it runs itself.
         options = Options(queue=None if queue == "default" else queue)
@@ -229,3 +229,11 @@ class Longshore:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _checked_key(key: str | None) -> str | None:
+    """Returns an API key without the white space that files and variables often have around it."""
+    key = (key or "").strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise ValueError("the API key must have visible ASCII characters only: copy it again")
+    return key or None

@@ -1,4 +1,4 @@
-"""What the tests of the client share: a worker that is moved by hand, and a proxy that cuts answers."""
+"""What the tests of the client share: a worker moved by hand, and a proxy that cuts answers."""
 
 import socket
 import threading
@@ -55,7 +55,7 @@ class Hand:
 
 
 class Proxy:
-    """A TCP proxy before a server. It cuts the first answers after it has passed on the requests."""
+    """A TCP proxy before a server. It cuts its first answers, but passes on the requests."""
 
     def __init__(self, url: str, cuts: int = 0) -> None:
         target = httpx2.URL(url)

@@ -2,11 +2,11 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from client.kit import Hand, Proxy
 
+from client.kit import Hand, Proxy
 from longshore import (
     Call,
     Conflict,
@@ -179,7 +179,7 @@ def test_a_wrong_call_submits_nothing(ls: Longshore, double: Task[[int], int]) -
     with pytest.raises(TypeError, match=r"double: the argument 'n': Expected `int`, got `str`"):
         ls.batch(calls("x"))
     with pytest.raises(TypeError, match="call 1 of the batch is of the type int"):
-        ls.batch([double.s(1), 7])  # type: ignore[list-item]
+        ls.batch(cast("list[Call[int]]", [double.s(1), 7]))
     with pytest.raises(TypeError, match="call 0 of the batch has a key"):
         ls.batch([double.options(key="k").s(1)])
     call = Call("double", {"n": 1}, Options(priority=1000), int)

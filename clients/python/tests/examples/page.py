@@ -6,18 +6,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from web.browser import Browser, is_installed
 
 JOKE = "return document.querySelector('.longshore-job[data-state=completed]')?.innerText"
+BARS = "return document.querySelectorAll('progress').length"
 SERVE = Path(__file__).with_name("serve.py")
 
 
 @contextmanager
-def served_example(path: Path, environment: Mapping[str, str], folder: Path) -> Iterator[str]:
+def served_example(path: Path, environment: Mapping[str, str], folder: Path) -> Generator[str]:
     """Serve an example in a process of its own, and yield its address."""
     with subprocess.Popen(
         [sys.executable, SERVE, path],
@@ -44,7 +45,7 @@ def joke_in_page(path: Path, environment: Mapping[str, str], folder: Path) -> st
         joke = browser.until(lambda: browser.run(JOKE))
         seconds = time.perf_counter() - started
         browser.press("Start Task")
-        browser.until(lambda: browser.run("return document.querySelectorAll('progress').length") == 2)
+        browser.until(lambda: browser.run(BARS) == 2)
         browser.until(lambda: "step" in browser.text())
         browser.until(lambda: all(f"Task {n} is done." in browser.text() for n in (1, 2)))
     return f"after {seconds:.1f} s the page says: {joke!r}; both tasks showed progress and ended"

@@ -1,6 +1,6 @@
 """Serve a FastHTML example on a free port, with htmx from this folder in place of the public one.
 
-    python serve.py examples/app.py
+python serve.py examples/app.py
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import fasthtml.core
 import uvicorn
-from fasthtml.common import Script
+from fasthtml.common import Script  # pyright: ignore[reportUnknownVariableType]
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -49,7 +49,7 @@ class Announcing(uvicorn.Server):
 
 def main() -> None:
     """Serve the example until SIGTERM."""
-    fasthtml.core.htmxsrc = Script(src="/htmx.js")
+    fasthtml.core.htmxsrc = Script(src="/htmx.js")  # pyright: ignore[reportUnknownMemberType]
     app = load(Path(sys.argv[1]).resolve()).app
     app.router.routes.insert(0, Route("/htmx.js", htmx))
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=2)

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from examples.model import server_with_model
 from examples.sections import SECTIONS, run_section
 from longshore.testing import Server

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+
 from longshore import Longshore, fast
 from longshore.testing import server
 

@@ -5,17 +5,20 @@ import os
 import threading
 import time
 from datetime import date
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 from fast.functions import (
+    anything,
     fail_at_three,
     next_day,
     path_name,
     pid_of,
     square,
     times,
-    unannotated,
 )
 from longshore import JobFailed, Longshore, WaitTimeout
 from longshore.fast import parallel
@@ -64,9 +67,8 @@ def test_processes_run_functions_by_their_names() -> None:
 
 
 def test_further_arguments_come_before_the_item_as_in_fastcore() -> None:
-    from fastcore.parallel import parallel as fastcore_parallel
-
-    expected = list(fastcore_parallel(times, [1, 2], 10, n_workers=0, plus=1))
+    reference: Any = import_module("fastcore.parallel").parallel
+    expected: list[int] = list(reference(times, [1, 2], 10, n_workers=0, plus=1))
     assert expected == [11, 21]
     assert parallel(times, [1, 2], 10, n_workers=2, threadpool=True, plus=1) == expected
     assert parallel(times, [1, 2], 10, n_workers=2, plus=1) == expected
@@ -117,7 +119,7 @@ def test_processes_convert_by_annotations() -> None:
     assert parallel(next_day, [date(2030, 1, 1)], n_workers=1) == [date(2030, 1, 2)]
     assert parallel(path_name, [Path("/a/b.txt")], n_workers=1) == ["b.txt"]
     with pytest.raises(TypeError, match="would arrive as str: annotate the parameter"):
-        parallel(unannotated, [Path("/a")], n_workers=1)
+        parallel(anything, [Path("/a")], n_workers=1)
 
 
 def test_processes_refuse_functions_without_a_name() -> None:

@@ -29,6 +29,14 @@ FLAGS = [
 ]
 
 
+PRESS = """
+for (const button of document.querySelectorAll("button")) {
+  if (button.textContent.trim() === arguments[0]) { button.click(); return true }
+}
+return false
+"""
+
+
 def is_installed() -> bool:
     """Return whether this machine has Chromium and its driver."""
     return all(shutil.which(program) for program in ("chromium", "chromedriver"))
@@ -90,8 +98,7 @@ class Browser:
 
     def press(self, name: str) -> None:
         """Press the button with this text."""
-        find = "for (const b of document.querySelectorAll('button')) if (b.textContent.trim() === arguments[0])"
-        if not self.run(f"{find} {{ b.click(); return true }} return false", name):
+        if not self.run(PRESS, name):
             raise AssertionError(f"the page has no button {name!r}: {self.text()}")
 
     def text(self) -> str:
@@ -113,9 +120,10 @@ class Browser:
         return value
 
     def _send(self, path: str, body: dict[str, Any]) -> Any:
-        value = self._http.post(path, json=body).json()["value"]
-        if isinstance(value, dict) and "error" in value:
-            raise AssertionError(f"{value['error']}: {value.get('message')}")
+        answer = self._http.post(path, json=body)
+        value: Any = answer.json()["value"]
+        if answer.status_code != 200:
+            raise AssertionError(f"{value['error']}: {value['message']}")
         return value
 
     def _port(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 @contextmanager
-def served(app: Any, port: int = 0) -> Iterator[str]:
+def served(app: Any, port: int = 0) -> Generator[str]:
     """Serve an ASGI application and yield its address."""
     config = uvicorn.Config(
         app, port=port, log_level="warning", timeout_graceful_shutdown=1, ws="none"
@@ -51,7 +51,7 @@ def served(app: Any, port: int = 0) -> Iterator[str]:
 
 
 class Counted:
-    """Counts the streams of an application, and answers the first requests for a view with an error."""
+    """Counts the streams of an application. The first requests for a view get an error."""
 
     def __init__(self, app: ASGIApp, fail_first: int) -> None:
         self.app = app

@@ -6,11 +6,14 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from longshore import Longshore
-from longshore._http import Request
+from longshore import Event, Longshore
+from longshore._http import Request as ApiRequest
 from longshore.testing import Server
-from longshore.web import routes
+from longshore.web import event_response, routes
 from web.jobs import lease, report, submit
 from web.pages import page_app, served
 
@@ -51,10 +54,11 @@ def test_a_token_that_nobody_signed_is_refused(ls: Longshore, relay: str) -> Non
 
 
 def test_the_key_of_the_application_is_not_used_for_a_browser(longshore_server: Server) -> None:
-    # Before the first key every request is allowed, so only a server with keys shows the difference.
+    # Before the first key every request is allowed, so only a server with keys shows the
+    # difference.
     ls = longshore_server.client
     body = {"name": "app", "scopes": ["admin", "submit", "read"]}
-    key = ls.session.send(Request("POST", "/v1/keys", body=body)).json()["secret"]
+    key = ls.session.send(ApiRequest("POST", "/v1/keys", body=body)).json()["secret"]
     with Longshore(ls.url, key=key) as keyed:
         job = submit(keyed, "echo", 7).wait()
         with served(Starlette(routes=routes(keyed))) as url:
@@ -72,12 +76,16 @@ def test_a_wait_is_handed_on(ls: Longshore, relay: str) -> None:
     )
 
 
+def data_of(sent: httpx2.ServerSentEvent) -> Any:
+    return sent.json()
+
+
 def read_events(url: str, token: str, after: str = "") -> list[tuple[str, Any, str]]:
     headers = {"last-event-id": after} if after else {}
     with httpx2.stream("GET", url, params={"token": token}, headers=headers, timeout=30) as answer:
         if answer.status_code != 200:
             return []
-        return [(sent.event, sent.json(), sent.id or "") for sent in httpx2.EventSource(answer)]
+        return [(sent.event, data_of(sent), sent.id or "") for sent in httpx2.EventSource(answer)]
 
 
 def test_the_events_of_a_job_end_with_its_result_and_a_mark(ls: Longshore, relay: str) -> None:
@@ -102,7 +110,7 @@ def test_a_browser_that_reconnects_gets_only_what_is_new(ls: Longshore, relay: s
     url, token = f"{relay}/jobs/{job.id}/events", job.token()
     with httpx2.stream("GET", url, params={"token": token}, timeout=30) as answer:
         seen = next(sent for sent in httpx2.EventSource(answer) if sent.event == "log")
-    assert seen.json()["text"] == "first line\n"
+    assert data_of(seen)["text"] == "first line\n"
     report(ls, leased, "complete", result=1, log="second line")
     later = read_events(url, token, seen.id or "")
     assert [data["text"] for event, data, _ in later if event == "log"] == ["second line\n"]
@@ -121,7 +129,7 @@ def test_a_stream_goes_on_over_a_restart_of_the_job_server(
         longshore_server.kill()
         longshore_server.start()
         report(ls, leased, "complete", result="after the restart")
-        rest = [(sent.event, sent.json()) for sent in events]
+        rest = [(sent.event, data_of(sent)) for sent in events]
     assert rest[-2][1]["result"] == "after the restart"
     assert rest[-1][0] == "end"
 
@@ -137,7 +145,7 @@ def test_a_page_that_opens_while_the_job_server_is_away_gets_the_events_later(
     ) as answer:
         assert answer.status_code == 200
         longshore_server.start()
-        events = [(sent.event, sent.json()) for sent in httpx2.EventSource(answer)]
+        events = [(sent.event, data_of(sent)) for sent in httpx2.EventSource(answer)]
     assert events[-2][1]["result"] == "kept"
 
 
@@ -153,3 +161,36 @@ def test_a_stream_ends_when_its_reader_leaves(ls: Longshore) -> None:
         while app.state.streams:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_the_events_of_an_application_have_no_payload_and_no_webhook(ls: Longshore) -> None:
+    job = submit(ls, "echo", {"secret": 1})
+
+    def events(request: Request) -> Response:
+        return event_response(job, request)
+
+    with (
+        served(Starlette(routes=[Route("/events", events)])) as url,
+        httpx2.stream("GET", f"{url}/events", timeout=30) as answer,
+    ):
+        last = [data_of(sent) for sent in httpx2.EventSource(answer)][-2]
+    assert last["result"] == {"secret": 1}
+    assert "payload" not in last
+
+
+def test_an_application_can_render_events(ls: Longshore) -> None:
+    job = submit(ls, "echo", "line 1\nline 2")
+
+    def render(event: Event) -> str | None:
+        result: str | None = event.data.get("result")
+        return result
+
+    def events(request: Request) -> Response:
+        return event_response(job, request, render)
+
+    with (
+        served(Starlette(routes=[Route("/events", events)])) as url,
+        httpx2.stream("GET", f"{url}/events", timeout=30) as answer,
+    ):
+        sent = [(event.event, event.data) for event in httpx2.EventSource(answer)]
+    assert sent == [("message", "line 1\nline 2"), ("end", "{}")]

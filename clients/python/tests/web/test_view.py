@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import httpx2
 import pytest
-from fasthtml.common import B, Div, NotStr, to_xml
+
 from longshore import Longshore
 from longshore.testing import Server
 from longshore.web import JobView, ajob_html, job_html, view
 from longshore.web.links import ViewLink
 from longshore.web.markup import to_html
 from web.jobs import lease, report, submit
+
+# The types of FastHTML are partly unknown.
+fasthtml: Any = import_module("fasthtml.common")
+B, Div, NotStr, to_xml = fasthtml.B, fasthtml.Div, fasthtml.NotStr, fasthtml.to_xml
 
 
 @view
@@ -108,7 +114,7 @@ def test_a_view_that_raises_ends_with_an_error_and_a_log_entry(
 
 def test_only_registered_functions_can_be_views(ls: Longshore, relay: str) -> None:
     job = submit(ls, "echo").wait()
-    with pytest.raises(ValueError, match="@longshore.web.view"):
+    with pytest.raises(ValueError, match=r"@longshore\.web\.view"):
         JobView(job, lambda result: result)
     link = ViewLink(job.id, job.token(), "os:system")
     answer = httpx2.get(relay.removesuffix("/longshore") + link.fragment())

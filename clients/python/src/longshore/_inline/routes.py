@@ -125,15 +125,16 @@ def _results(store: Store, jobs: list[Row], request: Request) -> Response:
     return answer(200, {"results": page, "next_after": next_after})
 
 
-def stream(store: Store, path: str) -> bytes | None:
+def stream(store: Store, request: Request) -> bytes | None:
     """Returns the events of a job or batch as the server sends them: one with its state."""
-    if match := _JOB.fullmatch(path):
+    if match := _JOB.fullmatch(request.path):
         row = store.jobs.get(int(match[1]))
         return None if row is None else _event("state", row)
-    if match := _BATCH.fullmatch(path):
+    if match := _BATCH.fullmatch(request.path):
         batch = store.batches.get(int(match[1]))
         if batch is not None:
-            jobs = b"".join(_event("job", job) for job in store.jobs_of(batch))
+            listed = store.jobs_of(batch) if "jobs" in request.params else []
+            jobs = b"".join(_event("job", job) for job in listed)
             return jobs + _event("batch", store.described(batch))
     return None
 

@@ -67,7 +67,7 @@ class InlineSession(Session):
 
     def _events(self, request: Request) -> httpx2.Response:
         options: dict[str, Any] = {"request": httpx2.Request("GET", self.url + request.path)}
-        content = stream(self._store, request.path)
+        content = stream(self._store, request)
         if content is None or "last-event-id" in request.headers:
             return httpx2.Response(404 if content is None else 204, **options)
         return httpx2.Response(

@@ -40,8 +40,8 @@ class Codec:
     def decode(self, value: Any, annotation: Any) -> Any:
         """Returns the value of a type that a JSON value stands for.
 
-        Raises ValueError if the value does not fit the type, and TypeError if the type cannot
-        be decoded at all.
+        Raises ValueError if the value does not fit the type, and TypeError if no value could, as
+        for a union of two dataclasses.
         """
         if annotation is Any:
             return value

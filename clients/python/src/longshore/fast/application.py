@@ -10,27 +10,26 @@ from ..client import Longshore
 QUEUE = "fast"
 
 _lock = threading.Lock()
-_used: Longshore | None = None
+# One application at most.
+_used: list[Longshore] = []
 
 
 def use(ls: Longshore) -> None:
     """Use the server of this application from now on."""
-    global _used
     with _lock:
-        _used = ls
+        _used[:] = [ls]
 
 
 def used() -> Longshore:
     """Return the application in use: by default that of the environment."""
-    global _used
     with _lock:
-        if _used is None:
-            _used = Longshore()
-        return _used
+        if not _used:
+            _used.append(Longshore())
+        return _used[0]
 
 
 def private(ls: Longshore) -> Longshore:
-    """Return an application without tasks on the same server, so that its worker runs nothing else."""
+    """Return an application of the same server that has no tasks yet."""
     return Longshore(
         ls.url, key=ls.session.key, queue=QUEUE, give_up=ls.session.give_up, codec=ls.codec
     )

@@ -1,7 +1,7 @@
 """Calls of `threaded` in threads of their own.
 
-A thread is started by its caller, so that the program ends after its calls as it does with any threads.
-It waits until the worker has leased its job.
+A thread is started by its caller, so that the program ends after its calls as it does with any
+threads. It waits until the worker has leased its job.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -27,14 +28,14 @@ class BackgroundCall(LocalCall):
         super().__init__(call, shown)
         self._leased = threading.Event()
         self._context: Context | None = None
-        self._ended: Callable[[], None] = _nothing
+        self._end: tuple[Callable[..., object], Callable[[], None]] | None = None
         self.job: Job[Any] | None = None
         self.thread = threading.Thread(target=self._work, name=name)
 
     async def arun(self) -> Any:
         """Let the thread run the call, with the context of this job, and return the result."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        self._ended = lambda: loop.call_soon_threadsafe(ended.set)
+        self._end = loop.call_soon_threadsafe, ended.set
         self._context = copy_context()
         self._leased.set()
         await ended.wait()
@@ -50,18 +51,16 @@ class BackgroundCall(LocalCall):
             if self.job is not None and self.job.refresh().is_final:
                 return
         assert self._context is not None
-        try:
+        # An error is kept, and raised where the worker waits.
+        with suppress(BaseException):
             self._context.run(self.run)
-        except BaseException:  # is kept, and raised where the worker waits
-            pass
-        finally:
-            self._report()
+        self._report()
 
     def _report(self) -> None:
-        try:
-            self._ended()
-        except RuntimeError:  # the worker has ended
-            pass
+        if self._end is not None:
+            call_on_loop, ended = self._end
+            with suppress(RuntimeError):  # the worker has ended, and its loop
+                call_on_loop(ended)
 
 
 class BackgroundCalls(LocalCalls):
@@ -70,9 +69,5 @@ class BackgroundCalls(LocalCalls):
     def __init__(self, app: Longshore) -> None:
         super().__init__(app, "threaded")
 
-    async def _run(self, call: int, shown: str) -> Any:
+    async def _run(self, call: int, shown: str) -> Any:  # noqa: ARG002
         return self.shown(await self.take(call).arun())
-
-
-def _nothing() -> None:
-    """What ends a call that was not leased."""

@@ -1,7 +1,7 @@
 """Calls that stay in this program: a job has the number of its call only.
 
-So a lambda or closure can be called, and arguments and results can be any objects. The price is that
-no other program can run such a job: its kind has a random name, and it expires after a day.
+So a lambda or closure can be called, and arguments and results can be any objects. The price is
+that no other program can run such a job: its kind has a random name, and it expires after a day.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ class LocalCall:
         self.value: Any = None
         self.error: BaseException | None = None
 
+    def result(self, _shown: Any) -> Any:
+        """Return the result, in place of what the server has of it."""
+        return self.value
+
     def run(self) -> Any:
         """Call the function and keep its result."""
         try:
@@ -60,14 +64,15 @@ class LocalCalls:
         self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(self._run)
 
     def add(self, call: LocalCall, tag: str = "") -> Call[Any]:
-        """Return a call that can be submitted. Its result is the object that the function returns."""
+        """Return a call to submit. Its result is the object that the function returns."""
         number = next(self._numbers)
         self._calls[number] = call
         task = self._task.options(tags=[tag] if tag else None, truncate_result=True)
         # The server has only a copy of the result, for people to see.
-        return replace(task.s(number, call.shown), decode=lambda _: call.value)
+        return replace(task.s(number, call.shown), decode=call.result)
 
-    def _run(self, call: int, shown: str) -> Any:
+    # `shown` is in the payload for people to see.
+    def _run(self, call: int, shown: str) -> Any:  # noqa: ARG002
         return self.shown(self.take(call).run())
 
     def take(self, number: int) -> Any:

@@ -39,23 +39,23 @@ def _check(fn: Callable[..., Any], alternative: str) -> None:
     if name and found is fn and getattr(module, "__file__", None):
         return
     raise TypeError(
-        f"{name or repr(fn)} cannot run in another process, which finds functions by their names: define"
-        f" it at the top level of a module, or use {alternative} for lambdas, functions inside of"
-        " functions and notebooks"
+        f"{name or repr(fn)} cannot run in another process, which finds functions by their names:"
+        f" define it at the top level of a module, or use {alternative} for lambdas, functions"
+        " inside of functions and notebooks"
     )
 
 
 def named_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call[Any]:
-    """Return a call. Raise TypeError if an argument would arrive as another type than it has here."""
+    """Return a call. Raise TypeError if an argument would arrive as another type."""
     call = task.s(*args, **kwargs)
     there, there_by_name = task.decode_arguments(call.payload)
-    for here, arrives in [
-        *zip(args, there),
-        *((kwargs[k], there_by_name.get(k, kwargs[k])) for k in kwargs),
-    ]:
+    pairs = list(zip(args, there, strict=False))
+    pairs += [(value, there_by_name.get(name, value)) for name, value in kwargs.items()]
+    for here, arrives in pairs:
         if type(here) is not type(arrives):
             raise TypeError(
-                f"{task.fn.__qualname__}: the argument {here!r} is of the type {type(here).__name__} and"
-                f" would arrive as {type(arrives).__name__}: annotate the parameter with its type"
+                f"{task.fn.__qualname__}: the argument {here!r} is of the type"
+                f" {type(here).__name__} and would arrive as {type(arrives).__name__}: annotate the"
+                " parameter with its type"
             )
     return call

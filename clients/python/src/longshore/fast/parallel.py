@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from ..batch import Batch
 from ..errors import JobFailed, LongshoreError, WaitTimeout
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..client import Longshore
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 #: How long calls that run when another one has failed may go on, in seconds.
 _GRACE = 5
@@ -29,6 +30,29 @@ _GRACE = 5
 _STEP = 0.25
 
 
+@overload
+def parallel(
+    f: Callable[[T], Coroutine[Any, Any, R]],
+    items: Iterable[T],
+    *,
+    n_workers: int | None = None,
+    threadpool: bool = False,
+    progress: bool = False,
+    timeout: float | None = None,
+    return_exceptions: bool = False,
+) -> list[R]: ...
+@overload
+def parallel(
+    f: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    n_workers: int | None = None,
+    threadpool: bool = False,
+    progress: bool = False,
+    timeout: float | None = None,
+    return_exceptions: bool = False,
+) -> list[R]: ...
+@overload
 def parallel(
     f: Callable[..., R],
     items: Iterable[Any],
@@ -41,15 +65,28 @@ def parallel(
     total: int | None = None,
     chunksize: int = 1,
     **kwargs: Any,
-) -> list[R]:
+) -> list[R]: ...
+def parallel(
+    f: Callable[..., Any],
+    items: Iterable[Any],
+    *args: Any,
+    n_workers: int | None = None,
+    threadpool: bool = False,
+    progress: bool = False,
+    timeout: float | None = None,
+    return_exceptions: bool = False,
+    total: int | None = None,  # noqa: ARG001
+    chunksize: int = 1,  # noqa: ARG001
+    **kwargs: Any,
+) -> list[Any]:
     """Return `[f(*args, item, **kwargs) for item in items]`, with `n_workers` calls at once.
 
     - Processes run the calls, or with `threadpool=True` threads of this program.
     - `n_workers` is the number of CPUs by default. With 0 the calls are a plain loop.
-    - In threads, `f` can be anything that can be called, also a lambda, and items and results can be any
-      objects. A process finds `f` by its name, and items and results are sent as JSON: those that are not
-      plain values are converted by the annotations of `f`. A program that uses processes needs
-      `if __name__ == "__main__":`.
+    - In threads, `f` can be anything that can be called, also a lambda, and items and results can
+      be any objects. A process finds `f` by its name, and items and results are sent as JSON: those
+      that are not plain values are converted by the annotations of `f`. A program that uses
+      processes needs `if __name__ == "__main__":`.
     - If `f` is a `Task`, it runs as it is declared.
     - `timeout` is the number of seconds for all calls together; then `WaitTimeout` is raised.
     - A call that fails raises `JobFailed` with its traceback, and calls that have not started are
@@ -108,8 +145,7 @@ class Ways:
 
     def as_task(self) -> Run:
         """Return calls of a task, which this program runs as well."""
-        assert isinstance(self._f, Task)
-        declared: Task[..., Any] = self._f
+        declared = cast("Task[..., Any]", self._f)
         task = self._app.task(
             name=declared.kind, retry_on=declared.retry_on, process=declared.mode == "process"
         )(declared.fn)
@@ -164,7 +200,7 @@ class Run:
         )
 
     @contextmanager
-    def _batch(self) -> Iterator[Batch[Any]]:
+    def _batch(self) -> Generator[Batch[Any]]:
         batch = self._app.batch(self._calls, name=f"parallel {self._name}".strip())
         try:
             yield batch

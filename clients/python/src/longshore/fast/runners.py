@@ -1,4 +1,6 @@
-"""What runs the calls of `threaded`: one worker for all threads, and one for each function in processes."""
+"""What runs the calls of `threaded`: a worker for all threads, and one for each function in
+processes.
+"""
 
 from __future__ import annotations
 
@@ -155,8 +157,8 @@ def _close_all() -> None:
 def _call_at_exit(function: Callable[[], None]) -> None:
     """Call a function when the program ends, while threads can still be started.
 
-    What `atexit` calls comes after the executors of `concurrent.futures` have ended, and event loops need
-    those for host names. Later registrations are called first.
+    What `atexit` calls comes after the executors of `concurrent.futures` have ended, and event
+    loops need those for host names. Later registrations are called first.
     """
     assert concurrent.futures.thread
     register = getattr(threading, "_register_atexit", atexit.register)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial, update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from ..context import current
 from ..errors import LongshoreError
@@ -30,12 +30,11 @@ class Threaded(Generic[P, R]):
         if not self._is_process:
             return thread_runner().start(self.fn, args, kwargs)
         if self._is_called_by_worker():
-            result: Any = self.fn(*args, **kwargs)
-            return result
+            return cast("ThreadedJob[R]", self.fn(*args, **kwargs))
         return process_runner(self.fn).start(args, kwargs)
 
     def _is_called_by_worker(self) -> bool:
-        """Return whether this is the child process, in which the name of the function is this object."""
+        """Return whether a child process has found this object by the name of the function."""
         with suppress(LongshoreError):
             context = current()
             if context.job_id != self._job_id and context.kind == named_kind(self.fn):
@@ -51,9 +50,9 @@ def threaded(*, process: bool = False) -> Callable[[Callable[P, R]], Threaded[P,
 def threaded(fn: Any = None, /, *, process: bool = False) -> Any:
     """Make a function run in the background: a call returns a job at once.
 
-    It runs in a thread of this program, or with `process=True` in a process. The job has `result()`,
-    which raises `JobFailed` with the traceback, `join()`, `is_alive()`, and all that jobs have. The
-    program does not end before its calls have ended.
+    It runs in a thread of this program, or with `process=True` in a process. The job has
+    `result()`, which raises `JobFailed` with the traceback, `join()`, `is_alive()`, and all that
+    jobs have. The program does not end before its calls have ended.
     """
     if fn is None:
         return partial(Threaded, process=process)

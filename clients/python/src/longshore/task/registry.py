@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -40,7 +41,10 @@ class Registry(Mapping[str, Task[..., Any]]):
 
 def kind_of(fn: Callable[..., Any], name: str | None) -> str:
     """Returns the kind of a function's jobs: the given name, or its own in lowercase."""
-    kind = getattr(fn, "__name__", "").lower() if name is None else name
+    _check_function(fn)
+    if name is None and not hasattr(fn, "__name__"):
+        raise TypeError(f"{fn!r} has no name of its own: give the task one with name=")
+    kind = fn.__name__.lower() if name is None else name
     if not _KIND.fullmatch(kind):
         raise ValueError(
             f"{kind!r} cannot be the name of a task: it must have 1 to 64 of a-z, 0-9, '.', '_' and"
@@ -49,6 +53,16 @@ def kind_of(fn: Callable[..., Any], name: str | None) -> str:
     if kind in BUILT_IN:
         raise ValueError(f"{kind!r} is a kind of the server: give the task another name with name=")
     return kind
+
+
+def _check_function(fn: Callable[..., Any]) -> None:
+    """Refuses methods, because a payload does not have their object."""
+    first = next(iter(inspect.signature(fn).parameters), None)
+    if first in {"self", "cls"}:
+        raise TypeError(
+            f"{_place(fn)} is a method, and a task must be a function: its object is not in the"
+            " payload of a job. Move it out of the class"
+        )
 
 
 def _place(fn: Callable[..., Any]) -> str:

@@ -33,6 +33,8 @@ Mode = Literal["thread", "coroutine", "process"]
 class Task(Submittable, Generic[P, R_co]):
     """A function whose calls are submitted as jobs. Calling it runs the plain function here."""
 
+    __name__: str
+
     def __init__(
         self,
         app: Longshore,

@@ -32,11 +32,12 @@ __all__ = ["JobView", "Markup", "ajob_html", "event_response", "job_html", "rout
 def routes(ls: Longshore, prefix: str = PREFIX) -> list[Route]:
     """Return the routes with which pages read jobs and batches.
 
-    Each request has the read token of one job or batch (`job.token()`), which is its only right: the
-    key of the application is never used for a browser, so nobody can read other jobs by counting ids.
+    Each request has the read token of one job or batch (`job.token()`), which is its only right:
+    the key of the application is never used for a browser, so nobody can read other jobs by
+    counting ids.
 
-    - `/jobs/{id}`, `/jobs/{id}/log`, `/jobs/{id}/events` and `/batches/{id}`, `/batches/{id}/results`,
-      `/batches/{id}/events`, each with `?token=`: as those of the HTTP API
+    - `/jobs/{id}`, `/jobs/{id}/log`, `/jobs/{id}/events` and `/batches/{id}`,
+      `/batches/{id}/results`, `/batches/{id}/events`, each with `?token=`: as those of the HTTP API
     - what `JobView` asks for
     """
     prefix = "/" + prefix.strip("/")

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,8 @@ from . import sse
 from .problems import problem
 
 Render = Callable[[Event], str | None]
+
+_HIDDEN = ("payload", "callback", "then")
 
 #: How long to wait for the first event, which decides about the status of the answer, in seconds.
 FIRST_EVENT = 2.0
@@ -32,14 +34,15 @@ class Source(Protocol):
 
 
 def event_response(source: Source, request: Request, render: Render | None = None) -> Response:
-    """Send the events of a job or batch to a browser, until the last one or until the browser leaves.
+    """Send the events of a job or batch to a browser, until the last one or until it leaves.
 
-    A browser that reconnects gets what is new since the event that it saw last. The stream goes on when
-    the job server is restarted. The application checks before who may see the job or batch.
+    A browser that reconnects gets what is new since the event that it saw last. The stream goes on
+    when the job server is restarted. The application checks before who may see the job or batch.
 
-    Without `render` the events are those of the HTTP API. `render` returns the text of an event, such
-    as HTML, or None to leave the event out; such events have no name, so that they can be swapped into
-    a page. In both cases an event named `end` follows the last one.
+    Without `render` the events are those of the HTTP API, without the payload of the job. `render`
+    returns the text of an event, such as HTML, or None to leave the event out; such events have no
+    name, so that they can be swapped into a page. In both cases an event named `end` follows the
+    last one.
     """
     return EventResponse(source, request.headers.get("last-event-id"), render)
 
@@ -121,9 +124,17 @@ async def closed(events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
             await events.aclose()
 
 
+def _public(data: Any) -> Any:
+    """Return the data without what a read token does not show either, such as the payload."""
+    if not isinstance(data, dict):
+        return data
+    fields = cast("dict[str, Any]", data)
+    return {name: value for name, value in fields.items() if name not in _HIDDEN}
+
+
 def _text(event: Event, render: Render | None) -> str:
     if render is None:
-        data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
+        data = json.dumps(_public(event.data), ensure_ascii=False, separators=(",", ":"))
         return sse.message(data, event.kind, event.id or "")
     text = render(event)
     return "" if text is None else sse.message(text, id=event.id or "")

@@ -17,17 +17,21 @@ EXPIRES_IN = "24h"
 
 
 class JobView:
-    """Shows the state of a job with a progress bar, and then its result. Needs `routes` in the application.
+    """Shows the state of a job with a progress bar, and then its result.
 
-    - `render`: a function of the result, decorated with `@view`. By default the result is shown as text.
+    The application needs the addresses of `routes`.
+
+    - `render`: a function of the result, decorated with `@view`. By default the result is shown as
+      text.
     - `poll`: seconds between two requests of htmx (2 or 4), which has to be in the page.
     - `sse`: show each change at once by server-sent events instead; needs no htmx.
     - `label`: name of the progress bar for screen readers.
     - `expires_in`: how long the page may read the job.
     - `prefix`: that of `routes`, with the path of the application if it is mounted somewhere.
 
-    FastHTML and Jinja (`{{ view }}`) take it as it is. `str()` returns its HTML. An `async def` handler
-    writes `await JobView(job)`, so that the event loop does not wait for the token of the job.
+    FastHTML and Jinja (`{{ view }}`) take it as it is. `str()` returns its HTML. An `async def`
+    handler writes `await JobView(job)`, so that the event loop does not wait for the token of the
+    job.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ PREFIX = "/longshore"
 class ViewLink:
     """What an address says: which job, by which right, and how it is shown.
 
-    The token is the right. The other values choose among what the holder may see anyway, so that they
-    need no signature.
+    The token is the right. The other values choose among what the holder may see anyway, so that
+    they need no signature.
     """
 
     job_id: int
@@ -44,7 +44,8 @@ class ViewLink:
         """Return the htmx attributes that fetch the next state, the same for htmx 2 and 4.
 
         `every` goes on after an error, which `load delay` would not. htmx 4 shows error pages of a
-        proxy unless `hx-status` says otherwise; with FastHTML its attributes have a hyphen for the colon.
+        proxy unless `hx-status` says otherwise; with FastHTML its attributes have a hyphen for the
+        colon.
         """
         return {
             "hx-get": self.fragment(),

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 from ..errors import LongshoreError, Refused
 
-HEADERS = {"Cache-Control": "no-store"}
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def problem(error: LongshoreError) -> JSONResponse:

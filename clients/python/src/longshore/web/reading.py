@@ -84,6 +84,7 @@ async def _completed(ls: Longshore, job: Mapping[str, Any], render: View, label:
             content = await content
         return Shown(job_id, "completed", label, answer=to_html(content))
     except Exception:
-        # The page asks once more each second, so an error of the view must be the last thing it shows.
+        # The page asks once more each second, so an error of the view must be the last thing it
+        # shows.
         _log.exception("the result of job %s cannot be shown", job_id)
         return Shown(job_id, "failed", label, message="The result cannot be shown.")

@@ -21,7 +21,7 @@ from .reading import impatient, missing, show, shown
 from .relay import with_token
 from .views import View, find_view
 
-_SCRIPT = files(__package__).joinpath("job_view.js").read_bytes()
+_SCRIPT = files("longshore.web").joinpath("job_view.js").read_bytes()
 
 
 def view_routes(ls: Longshore, prefix: str) -> list[Route]:
@@ -41,7 +41,7 @@ def view_routes(ls: Longshore, prefix: str) -> list[Route]:
             return _unknown_view(link.view)
         return sse.response(sse.kept_alive(view_stream(ls, link, view)))
 
-    async def script(request: Request) -> Response:
+    async def script(_: Request) -> Response:
         headers = {"Cache-Control": "public, max-age=3600"}
         return Response(_SCRIPT, headers=headers, media_type="text/javascript")
 
@@ -53,7 +53,7 @@ def view_routes(ls: Longshore, prefix: str) -> list[Route]:
 
 
 def link_of(request: Request, token: str) -> ViewLink:
-    """Return what the address of a request says. The prefix has the path of a mounted application."""
+    """Return what the address of a request says, with the prefix under which it was asked for."""
     given = request.query_params
     job_id = int(request.path_params["id"])
     prefix = request.url.path.rsplit(f"/jobs/{job_id}/", 1)[0]

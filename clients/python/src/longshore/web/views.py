@@ -53,13 +53,13 @@ def view_name(render: View | None) -> str:
         if function is render:
             return name
     raise ValueError(
-        f"{getattr(render, '__qualname__', render)} is not known as a view; define it at the top level "
-        "of a module, with the decorator @longshore.web.view"
+        f"{getattr(render, '__qualname__', render)} is not known as a view; define it at the top"
+        " level of a module, with the decorator @longshore.web.view"
     )
 
 
 def find_view(name: str) -> View | None:
-    """Return the view of an address, the default one for an empty name, `None` for an unknown one."""
+    """Return the view of an address: the default one without a name, None for an unknown one."""
     return show_text if not name else _views.get(name)
 
 
