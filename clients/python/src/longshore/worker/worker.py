@@ -11,9 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from inspect import isawaitable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from longshore.duration import Duration
 from longshore.errors import LongshoreError
@@ -26,12 +24,12 @@ from .pools.processes import refuse_in_child
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from longshore.client import Longshore
 
 Hook = Callable[[], Awaitable[object] | object]
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
-
-W = TypeVar("W", bound="Worker")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

@@ -75,8 +75,7 @@ def _run(app: Longshore, options: argparse.Namespace) -> int:
     reloader = Reloader(worker.request_stop) if options.is_reloaded else None
     try:
         worker.run()
-    except LongshoreError as error:
-        print(f"longshore-worker: {error}", file=sys.stderr)  # noqa: T201
+    except LongshoreError:  # which is in the log
         return 1
     return reloader.exit_code if reloader is not None else 0
 
