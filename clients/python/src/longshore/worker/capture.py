@@ -15,9 +15,11 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from longshore.context import Reporter
+
+WORKER_THREAD = "longshore-worker"
 
 _MAX_LINE_CHARACTERS = 64 * 1024
 
@@ -120,6 +122,10 @@ class TaskStream(io.TextIOBase):
         """The bytes below the stream of the program."""
         return cast("io.BufferedIOBase", self.original.buffer)
 
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the stream of the program, such as `reconfigure`."""
+        return getattr(self.original, name)
+
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The encoding of the stream of the program."""
@@ -156,6 +162,14 @@ def _is_printed() -> bool:
     )
 
 
+class OtherThreads(logging.Filter):
+    """Drops what a library logs for the calls of the worker itself, such as those for leases."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record comes from another thread than that of a worker."""
+        return record.threadName != WORKER_THREAD
+
+
 class Capture:
     """The streams and the handler of a program. Several workers in it share them."""
 
@@ -163,6 +177,7 @@ class Capture:
         self._lock = threading.Lock()
         self._users = 0
         self._handler = JobLogHandler()
+        logging.getLogger("httpx2").addFilter(OtherThreads())
         self._handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def install(self) -> None:
@@ -170,8 +185,9 @@ class Capture:
         with self._lock:
             self._users += 1
             if self._users == 1:
-                sys.stdout = TaskStream(sys.stdout)
-                sys.stderr = TaskStream(sys.stderr)
+                # A program without a terminal may have no streams.
+                sys.stdout = sys.stdout and TaskStream(sys.stdout)
+                sys.stderr = sys.stderr and TaskStream(sys.stderr)
                 logging.getLogger().addHandler(self._handler)
 
     def remove(self) -> None:
