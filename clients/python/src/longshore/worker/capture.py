@@ -55,6 +55,7 @@ class Lines:
 
 
 _lines: ContextVar[Lines | None] = ContextVar("longshore_lines", default=None)
+_is_echoed: ContextVar[bool] = ContextVar("longshore_is_echoed", default=False)
 
 
 @contextmanager
@@ -67,6 +68,16 @@ def captured(reporter: Reporter) -> Generator[None]:
     finally:
         _lines.reset(token)
         lines.end()
+
+
+@contextmanager
+def echoed() -> Generator[None]:
+    """Let what is printed within the block reach the stream of the program as well."""
+    token = _is_echoed.set(True)
+    try:
+        yield
+    finally:
+        _is_echoed.reset(token)
 
 
 class TaskStream(io.TextIOBase):
@@ -82,12 +93,17 @@ class TaskStream(io.TextIOBase):
         if lines is None:
             return self.original.write(text)
         lines.write(text)
+        if _is_echoed.get():
+            self.original.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush the stream of the program. Lines of a job wait for their end."""
         if _lines.get() is None:
             self.original.flush()
+
+    def close(self) -> None:
+        """Do nothing. Else the end of this object would flush a stream that may be closed."""
 
     def writable(self) -> bool:
         """Return True."""
