@@ -14,12 +14,13 @@ from web.pages import page_app, served
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="chromium is not installed")
 
-HTMX = ["htmx-2.min.js", "htmx-4.min.js"]
+HTMX = ["htmx-2.min.js", "htmx-4.min.js", "-htmx-4.min.js"]
 # How a page fetches the states: by htmx, or by server-sent events, with which htmx is of no
 # importance.
 WAYS: list[tuple[str | None, bool]] = [
     ("htmx-2.min.js", False),
     ("htmx-4.min.js", False),
+    ("-htmx-4.min.js", False),
     (None, True),
     ("htmx-2.min.js", True),
     ("htmx-4.min.js", True),
