@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ._http import Operation, Request, Session, random_key
+from ._http import Operation, Request, Session, key_header, random_key
 from ._inline import InlineSession, Sent, Store
 from .batch import Batch
 from .batch.pieces import batch_fields, create
@@ -109,7 +109,7 @@ class Longshore:
         return Job(self, int(job_id), token=token)
 
     def _submit(self, call: Call[R]) -> Operation[Job[R]]:
-        headers = {"idempotency-key": call.options.key or random_key()}
+        headers = {"idempotency-key": request_key(call.options.key)}
         response = yield Request("POST", "/v1/jobs", body=call.to_json(), headers=headers)
         data = response.json()
         return Job(self, data["id"], data, call.decode)
@@ -168,7 +168,7 @@ class Longshore:
         key: str | None,
         is_open: bool,
     ) -> Operation[Batch[R]]:
-        submitted = yield from create(calls, fields, key or random_key(), is_open)
+        submitted = yield from create(calls, fields, request_key(key), is_open)
         return Batch(self, submitted.data, submitted.ids, submitted.decoders)
 
     def _get_batch(self, batch_id: int, token: str | None) -> Operation[Batch[Any]]:
@@ -237,3 +237,8 @@ def _checked_key(key: str | None) -> str | None:
     if not all("!" <= character <= "~" for character in key):
         raise ValueError("the API key must have visible ASCII characters only: copy it again")
     return key or None
+
+
+def request_key(key: str | None) -> str:
+    """Returns the idempotency key of a submission: the given one, or a random one."""
+    return random_key() if key is None else key_header(key)

@@ -46,14 +46,14 @@ class Job(Generic[R_co]):
         self,
         app: Longshore,
         job_id: int,
-        data: Mapping[str, Any] | None = None,
+        data: dict[str, Any] | None = None,
         decode: Callable[[Any], R_co] | None = None,
         *,
         token: str | None = None,
     ) -> None:
         self.id = job_id
         self._app = app
-        self._data: dict[str, Any] = dict(data or {})
+        self._data: dict[str, Any] = {} if data is None else data
         self._decode = decode
         self._token = token
 

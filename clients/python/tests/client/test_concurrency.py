@@ -3,15 +3,18 @@
 import asyncio
 import multiprocessing
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from client.kit import Hand, Proxy
 from longshore import Longshore, Task
-from longshore.testing import Server
+from longshore.testing import Server, binary
 
 
 @pytest.fixture
@@ -127,6 +130,28 @@ async def test_leaving_the_events_closes_their_connection(proxy: Proxy) -> None:
         assert (await anext(events)).kind == "state"
         await events.aclose()  # type: ignore[attr-defined]
         assert await asyncio.to_thread(proxy.closed_by_client.wait, 10)
+
+
+def test_a_unix_socket_is_used(tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/longshore.sock"
+    listen = ["--listen", "127.0.0.1:0", "--listen", address]
+    command = [str(binary()), "serve", *listen, "--database", f"{tmp_path}/longshore.db"]
+    # Every variable LONGSHORE_* is a setting of the server.
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("LONGSHORE_")}
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with (
+        subprocess.Popen(command, env=variables, **pipes) as process,
+        Longshore(address, give_up=5) as ls,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"listening on")
+        work = ls.task(name="work")(lambda: None)
+
+        async def submit() -> int:
+            return (await work.asubmit()).id
+
+        assert (work.submit().id, asyncio.run(submit())) == (1, 2)
+        process.kill()
 
 
 def test_a_thread_may_wait_while_others_submit(work: Task[[int], int], hand: Hand) -> None:

@@ -100,6 +100,17 @@ def test_the_same_key_returns_the_same_job(ls: Longshore) -> None:
     assert refused.value.type == "idempotency-key-reused"
 
 
+def test_any_text_is_a_key(ls: Longshore) -> None:
+    @ls.task
+    def work() -> None: ...
+
+    for key in ("Größe 7", "x" * 300, '"quoted"'):
+        keyed = work.options(key=key)
+        assert keyed.submit().id == keyed.submit().id
+    with pytest.raises(ValueError, match="must not be empty"):
+        work.options(key="").submit()
+
+
 def test_a_failed_job_raises_its_code_and_traceback(ls: Longshore, hand: Hand) -> None:
     @ls.task
     def parse(text: str) -> int:

@@ -65,8 +65,10 @@ def test_a_name_that_is_no_kind_is_refused(ls: Longshore) -> None:
     with pytest.raises(ValueError, match="'http' is a kind of the server"):
         ls.task(name="http")(lambda: None)
     with pytest.raises(TypeError, match="name="):
-        ls.task(functools.partial(print, "x"))
-    assert ls.task(name="say")(functools.partial(print, "x")).kind == "say"
+        ls.task(functools.partial(seconds, "1s"))
+    assert ls.task(name="say")(functools.partial(seconds, "1s")).kind == "say"
+    with pytest.raises(TypeError, match="its parameters are not known"):
+        ls.task(max)
 
 
 def test_two_tasks_of_one_name_are_named(ls: Longshore) -> None:

@@ -20,7 +20,7 @@ from fast.functions import (
     square,
     times,
 )
-from longshore import JobFailed, Longshore, WaitTimeout
+from longshore import JobFailed, Longshore, WaitTimeout, current
 from longshore.fast import parallel
 
 
@@ -158,3 +158,13 @@ def test_a_progress_bar_shows_the_end(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_large_result_reaches_its_caller() -> None:
     text = "x" * 3_000_000
     assert parallel(lambda _: text, [1], n_workers=1, threadpool=True) == [text]
+
+
+def test_what_threads_print_is_seen_and_in_the_log_of_the_job(
+    used_server: Longshore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = parallel(
+        lambda n: print(f"item {n}") or current().job_id, [7], n_workers=1, threadpool=True
+    )
+    assert capsys.readouterr().out == "item 7\n"
+    assert used_server.job(ids[0]).log() == "item 7\n"

@@ -14,6 +14,11 @@ def submit(ls: Longshore, kind: str, payload: Any = None, remote: bool = False) 
     return ls.submit(Call(kind, payload, Options(), lambda value: value, is_remote=remote))
 
 
+def echo(value: Any) -> Call[Any]:
+    """Return a call of the kind `echo`, whose result is its payload."""
+    return Call("echo", value, Options(), lambda value: value, is_remote=False)
+
+
 def lease(ls: Longshore, kind: str) -> dict[str, Any]:
     """Lease the next job of a kind."""
     body = {"kinds": [kind], "wait": "10s"}

@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from longshore import Longshore
 from longshore.web import routes
 
+# FastHTML makes htmx 4 read `hx-on-click` as `hx-on:click`. So does a name with a hyphen before it.
+META = """<meta name="htmx-config" content='{"metaCharacter": "-"}'>"""
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -79,7 +81,8 @@ def page_app(
     """Return an application with one page, which has the routes of the pages and maybe htmx."""
 
     def page(request: Request) -> Response:
-        script = f"<script src=/{htmx}></script>" if htmx else ""
+        script = f"{META}<script src=/{htmx.removeprefix('-')}></script>" if htmx else ""
+        script = script if htmx and htmx.startswith("-") else script.removeprefix(META)
         return HTMLResponse(
             f"<!doctype html><html lang=en><title>Jobs</title><link rel=icon href=data:,>{script}"
             f"<main>{content()}</main>"

@@ -14,7 +14,7 @@ from longshore import Event, Longshore
 from longshore._http import Request as ApiRequest
 from longshore.testing import Server
 from longshore.web import event_response, routes
-from web.jobs import lease, report, submit
+from web.jobs import echo, lease, report, submit
 from web.pages import page_app, served
 
 
@@ -155,7 +155,8 @@ def test_a_stream_ends_when_its_reader_leaves(ls: Longshore) -> None:
     with served(app) as url:
         address = f"{url}/longshore/jobs/{job.id}/events"
         with httpx2.stream("GET", address, params={"token": job.token()}) as answer:
-            next(answer.iter_text())
+            chunks = answer.iter_text()
+            assert "event: state" in next(chunks)
             assert app.state.streams == 1
         deadline = time.monotonic() + 10
         while app.state.streams:
@@ -194,3 +195,27 @@ def test_an_application_can_render_events(ls: Longshore) -> None:
     ):
         sent = [(event.event, event.data) for event in httpx2.EventSource(answer)]
     assert sent == [("message", "line 1\nline 2"), ("end", "{}")]
+
+
+def test_a_batch_is_read_with_its_token(ls: Longshore, relay: str) -> None:
+    calls = [echo(n) for n in range(3)]
+    batch, other = ls.batch(calls), ls.batch(calls)
+    batch.wait()
+    url, token = f"{relay}/batches/{batch.id}", batch.token()
+    assert get(url, token=token).json()["counts"]["completed"] == 3
+    page = get(f"{url}/results", token=token, limit="2").json()
+    assert [row["result"] for row in page["results"]] == [0, 1]
+    events = read_events(f"{url}/events", token)
+    assert [event for event, _, _ in events] == ["batch", "end"]
+    for path in ("", "/results", "/events"):
+        assert get(f"{relay}/batches/{other.id}{path}", token=token).status_code == 403
+
+
+def test_a_page_can_follow_each_job_of_a_batch(ls: Longshore, relay: str) -> None:
+    batch = ls.batch([echo(n) for n in range(3)])
+    params = {"token": batch.token(), "jobs": "true"}
+    url = f"{relay}/batches/{batch.id}/events"
+    with httpx2.stream("GET", url, params=params, timeout=30) as answer:
+        events = [(sent.event, data_of(sent)) for sent in httpx2.EventSource(answer)]
+    assert sorted(data["result"] for event, data in events if event == "job") == [0, 1, 2]
+    assert events[-1][0] == "end"

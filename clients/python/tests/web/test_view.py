@@ -167,3 +167,10 @@ def test_what_a_view_returns_is_escaped_unless_it_is_html() -> None:
     assert to_html(NotStr("<hr>")) == "<hr>"
     assert to_html(None) == ""
     assert to_html({"a": "<"}) == "<p>{&#x27;a&#x27;: &#x27;&lt;&#x27;}</p>"
+
+
+def test_a_view_without_its_routes_is_warned_of(
+    ls: Longshore, caplog: pytest.LogCaptureFixture
+) -> None:
+    JobView(submit(ls, "echo"), prefix="/elsewhere")
+    assert "add longshore.web.routes(ls)" in caplog.text

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -202,3 +205,46 @@ def test_a_second_signal_ends_the_worker_at_once(program: Start, sample: Longsho
     worker.send(signal.SIGTERM)
     eventually(lambda: "waiting up to" in worker.log, "it drains")
     assert worker.end() == -signal.SIGTERM
+
+
+UNGUARDED = """
+from longshore import Longshore
+from longshore.worker import Worker
+ls = Longshore()
+
+@ls.task(process=True)
+def double(n: int) -> int:
+    return 2 * n
+
+job = double.submit(4)
+Worker(ls, processes=1).run_until_idle()
+print(job.refresh().error)
+"""
+
+
+def test_a_program_that_starts_a_worker_without_a_condition_is_told_so(
+    longshore_server: Server, tmp_path: Path
+) -> None:
+    """A child process imports the main module again, as always with `multiprocessing`."""
+    file = tmp_path / "program.py"
+    variables = {**os.environ, "LONGSHORE_URL": longshore_server.url}
+    for text, is_refused in ((UNGUARDED, True), (guarded(UNGUARDED), False)):
+        file.write_text(text)
+        done = subprocess.run(
+            [sys.executable, file],
+            env=variables,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+        assert ("None" in done.stdout) != is_refused, done.stderr
+        assert ("if __name__ == '__main__'" in done.stderr) == is_refused
+        assert ("no child process can be started" in done.stderr) == is_refused
+
+
+def guarded(text: str) -> str:
+    """Put the last three lines of a program under the usual condition."""
+    lines = text.strip().splitlines()
+    body = "\n".join(f"    {line}" for line in lines[-3:])
+    return "\n".join([*lines[:-3], 'if __name__ == "__main__":', body])

@@ -12,7 +12,8 @@ import pytest
 from longshore import LongshoreError
 from longshore.codec import dumps
 from longshore.worker.leases import Lease, LeasedJob
-from longshore.worker.leases.reports import Report, Reports, encode
+from longshore.worker.leases.report import Report, encode
+from longshore.worker.leases.reports import Reports
 from longshore.worker.leases.watch import Watch
 from longshore.worker.server import Answer
 from longshore.worker.settings import Settings

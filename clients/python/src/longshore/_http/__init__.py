@@ -4,7 +4,7 @@ An operation is a generator that yields requests and receives their responses, s
 once; a session runs it, in the calling thread (`run`) or on the running event loop (`arun`).
 """
 
-from .message import Operation, Request, Response, random_key
+from .message import Operation, Request, Response, key_header, random_key
 from .session import Session
 
-__all__ = ["Operation", "Request", "Response", "Session", "random_key"]
+__all__ = ["Operation", "Request", "Response", "Session", "key_header", "random_key"]

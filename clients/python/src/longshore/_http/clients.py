@@ -25,10 +25,14 @@ class Clients:
     """
 
     def __init__(self, url: str) -> None:
+        self._socket = url.removeprefix("unix:") if url.startswith("unix:") else None
+        base_url = url if self._socket is None else "http://localhost"
         self._options: dict[str, Any] = {
-            "base_url": url,
+            "base_url": base_url,
             "limits": _LIMITS,
-            "trust_env": not _is_loopback(url),
+            "trust_env": not _is_loopback(base_url),
+            # Loading the certificates takes a tenth of a second. Redirects are not followed.
+            "verify": not base_url.startswith("http:"),
         }
         self._lock = threading.Lock()
         self._client: httpx2.Client | None = None
@@ -45,7 +49,8 @@ class Clients:
         """Returns the client for the threads of this process."""
         with self._lock:
             if self._client is None:
-                self._client = httpx2.Client(**self._options)
+                transport = self._socket and httpx2.HTTPTransport(uds=self._socket, limits=_LIMITS)
+                self._client = httpx2.Client(**self._options, transport=transport or None)
             return self._client
 
     async def aclient(self) -> httpx2.AsyncClient:
@@ -57,7 +62,8 @@ class Clients:
                 return entry[0]
             for other in [other for other in self._of_loops if other.is_closed()]:
                 del self._of_loops[other]
-            client = httpx2.AsyncClient(**self._options)
+            transport = self._socket and httpx2.AsyncHTTPTransport(uds=self._socket, limits=_LIMITS)
+            client = httpx2.AsyncClient(**self._options, transport=transport or None)
             guard = _close_with_loop(client)
             self._of_loops[loop] = client, guard
         await anext(guard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from longshore.errors import Conflict, ErrorItem, LongshoreError, NotAllowed, No
 T = TypeVar("T")
 
 _NO_BODY = object()
+MAX_KEY = 255
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,18 @@ class Response:
         """Raises the error that the body describes if the request was refused."""
         if not self.is_ok:
             raise refusal(self)
+
+
+def key_header(key: str) -> str:
+    """Returns an idempotency key as the server takes it.
+
+    That is 1 to 255 visible ASCII characters; of any other text, a hash.
+    """
+    if not key:
+        raise ValueError("an idempotency key must not be empty")
+    if len(key) <= MAX_KEY and all("!" <= character <= "~" for character in key):
+        return key
+    return f"sha256-{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def random_key() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from longshore.codec import dumps, loads
 from longshore.context import Context
 from longshore.errors import LongshoreError, Stopped
+from longshore.job import Job
 from longshore.task import Failure, Task
 
 from . import row as rows
@@ -75,7 +76,8 @@ class Store:
         if "then" in submission:
             self._thens[row["id"]] = submission["then"]
         self._sent.calls.append(SentCall(row["kind"], row["payload"], dict(submission)))
-        self._sent.jobs.append(self._app.job(row["id"]))
+        # The handle shows the row as it is, also after the block.
+        self._sent.jobs.append(Job(self._app, row["id"], row))
         yield from self.run(row)
         return row
 

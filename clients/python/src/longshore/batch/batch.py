@@ -139,7 +139,10 @@ class Batch(Generic[R]):
                 yield await self._app.session.arun(self._core.result_of(row, errors))
 
     def as_completed(self) -> Iterator[tuple[int, Job[R]]]:
-        """Yields each job with its place in the batch, from 0, as it becomes final."""
+        """Yields each job with its place in the batch, from 0, as it becomes final.
+
+        A job that is retried meanwhile is yielded again when it ends again.
+        """
         for event in events(self._app.session, self._core.stream(None, jobs=True)):
             if event.kind == "job":
                 ended = self._app.session.run(self._core.ended(event.data))

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from longshore._http import Operation, Request, random_key
+from longshore._http import Operation, Request, key_header, random_key
 from longshore._http.deadline import Deadline
 from longshore._http.events import Event, Stream
 from longshore.duration import Duration, to_json
@@ -179,7 +179,7 @@ class Core:
     def add(self, calls: Iterable[Call[Any]], key: str | None) -> Operation[list[Job[Any]]]:
         """Adds jobs while the batch is open, and returns handles on them."""
         submitted = Submitted(self.data, [], [])
-        yield from add(submitted, pieces(calls), key or random_key())
+        yield from add(submitted, pieces(calls), random_key() if key is None else key_header(key))
         self.data = submitted.data
         self._own_ids += submitted.ids
         self._decoders += submitted.decoders

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from longshore._http import Operation, Request
+from longshore._http import Operation, Request, key_header
 from longshore.codec import dumps
 from longshore.task import Task
 from longshore.task.call import Call, follow_up
@@ -17,7 +16,6 @@ from longshore.task.options import callback_object
 # The bounds of one request: the defaults of the server, with some room in the body.
 MAX_JOBS = 10_000
 MAX_BYTES = 24 * 1024 * 1024
-_MAX_KEY = 255
 
 Decoders = list[Callable[[Any], Any]]
 
@@ -122,10 +120,7 @@ def add(submitted: Submitted, parts: Iterable[Piece], key: str) -> Operation[Non
 
 def derived_key(key: str, number: int) -> str:
     """Returns the key of a further piece."""
-    derived = f"{key}-{number}"
-    if len(derived) <= _MAX_KEY:
-        return derived
-    return f"{hashlib.sha256(key.encode()).hexdigest()}-{number}"
+    return key_header(f"{key}-{number}")
 
 
 def _post(path: str, body: bytes, key: str) -> Request:

@@ -18,6 +18,7 @@ from typing import Any
 from ..client import Longshore
 from ..errors import Fatal
 from ..task import Call
+from ..worker.capture import echoed
 
 _MAX_SHOWN = 200
 _EXPIRES = "24h"
@@ -41,7 +42,9 @@ class LocalCall:
     def run(self) -> Any:
         """Call the function and keep its result."""
         try:
-            value = self.call()
+            # A program expects to see what its functions print.
+            with echoed():
+                value = self.call()
             self.value = asyncio.run(_result(value)) if inspect.isawaitable(value) else value
         except BaseException as error:
             self.error = error

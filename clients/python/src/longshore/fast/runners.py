@@ -123,7 +123,7 @@ def _submit(app: Longshore, call: Call[Any]) -> ThreadedJob[Any]:
 
 
 _lock = threading.Lock()
-_runners: dict[tuple[int, int, object], Any] = {}
+_runners: dict[tuple[int, Longshore, object], Any] = {}
 
 
 def thread_runner() -> ThreadRunner:
@@ -140,7 +140,7 @@ def _runner(fn: Callable[..., Any] | None, make: Callable[[Longshore], R]) -> R:
     """Return a runner of this process and application. A fork has none of those of its parent."""
     ls = used()
     with _lock:
-        key = (os.getpid(), id(ls), fn)
+        key = (os.getpid(), ls, fn)
         if not _runners:
             _call_at_exit(_close_all)
         runner: R = _runners.setdefault(key, None) or make(ls)

@@ -57,7 +57,10 @@ def kind_of(fn: Callable[..., Any], name: str | None) -> str:
 
 def _check_function(fn: Callable[..., Any]) -> None:
     """Refuses methods, because a payload does not have their object."""
-    first = next(iter(inspect.signature(fn).parameters), None)
+    try:
+        first = next(iter(inspect.signature(fn).parameters), None)
+    except ValueError as error:
+        raise TypeError(f"{_place(fn)} cannot be a task: its parameters are not known") from error
     if first in {"self", "cls"}:
         raise TypeError(
             f"{_place(fn)} is a method, and a task must be a function: its object is not in the"

@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 
 from .events import event_response
 from .job_view import JobView, ajob_html, job_html
-from .links import PREFIX
+from .links import PREFIX, mounted
 from .markup import Markup
 from .relay import relay_routes
 from .view_routes import view_routes
@@ -41,4 +41,5 @@ def routes(ls: Longshore, prefix: str = PREFIX) -> list[Route]:
     - what `JobView` asks for
     """
     prefix = "/" + prefix.strip("/")
+    mounted(prefix)
     return [*view_routes(ls, prefix), *relay_routes(ls, prefix)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..duration import Duration
 from ..job import Job
-from .links import PREFIX, ViewLink
+from .links import PREFIX, ViewLink, check_mounted
 from .markup import Markup, Shown, element, job_element
 from .views import View, view_name
 
@@ -51,7 +51,8 @@ class JobView:
         self._sse = sse
         self._label = label
         self._expires_in = expires_in
-        self._prefix = prefix.rstrip("/")
+        self._prefix = "/" + prefix.strip("/")
+        check_mounted(self._prefix)
         self._token = "" if _in_event_loop() else job.token(expires_in)
 
     def __await__(self) -> Generator[Any, Any, JobView]:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 PREFIX = "/longshore"
+
+_log = logging.getLogger("longshore.web")
+_mounted: set[str] = set()
+
+
+def mounted(prefix: str) -> None:
+    """Note that this program serves the addresses below a prefix."""
+    _mounted.add(prefix)
+
+
+def check_mounted(prefix: str) -> None:
+    """Warn about a view whose page would wait for ever, unless another program serves it."""
+    if not any(prefix.endswith(known) for known in _mounted):
+        _log.warning(
+            "no routes of this program begin with %s, where JobView asks for the job: add"
+            " longshore.web.routes(ls) to the routes of the application",
+            prefix,
+        )
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ STOPPED = Outcome("stopped", b"{}", "stopped")
 
 def run(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
     """Run the function of a task in this thread."""
-    context = _context(job, reporter)
     try:
+        context = _context(job, reporter)
         args, kwargs = _arguments(job, task, context)
         with running(context), captured(reporter):
             value = task.fn(*args, **kwargs)
@@ -47,8 +47,8 @@ def run(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
 
 async def arun(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
     """Run the coroutine function of a task on the running event loop."""
-    context = _context(job, reporter)
     try:
+        context = _context(job, reporter)
         args, kwargs = _arguments(job, task, context)
         with running(context), captured(reporter):
             value = task.fn(*args, **kwargs)

@@ -15,9 +15,11 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from longshore.context import Reporter
+
+WORKER_THREAD = "longshore-worker"
 
 _MAX_LINE_CHARACTERS = 64 * 1024
 
@@ -53,6 +55,7 @@ class Lines:
 
 
 _lines: ContextVar[Lines | None] = ContextVar("longshore_lines", default=None)
+_is_echoed: ContextVar[bool] = ContextVar("longshore_is_echoed", default=False)
 
 
 @contextmanager
@@ -68,6 +71,16 @@ def captured(reporter: Reporter) -> Generator[None]:
         lines.end()
 
 
+@contextmanager
+def echoed() -> Generator[None]:
+    """Let what is printed within the block reach the stream of the program as well."""
+    token = _is_echoed.set(True)
+    try:
+        yield
+    finally:
+        _is_echoed.reset(token)
+
+
 class TaskStream(io.TextIOBase):
     """A text stream that belongs to the job within a task, and to the program elsewhere."""
 
@@ -81,12 +94,17 @@ class TaskStream(io.TextIOBase):
         if lines is None:
             return self.original.write(text)
         lines.write(text)
+        if _is_echoed.get():
+            self.original.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush the stream of the program. Lines of a job wait for their end."""
         if _lines.get() is None:
             self.original.flush()
+
+    def close(self) -> None:
+        """Do nothing. Else the end of this object would flush a stream that may be closed."""
 
     def writable(self) -> bool:
         """Return True."""
@@ -104,6 +122,10 @@ class TaskStream(io.TextIOBase):
     def buffer(self) -> io.BufferedIOBase:
         """The bytes below the stream of the program."""
         return cast("io.BufferedIOBase", self.original.buffer)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the stream of the program, such as `reconfigure`."""
+        return getattr(self.original, name)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -141,6 +163,14 @@ def _is_printed() -> bool:
     )
 
 
+class OtherThreads(logging.Filter):
+    """Drops what a library logs for the calls of the worker itself, such as those for leases."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record comes from another thread than that of a worker."""
+        return record.threadName != WORKER_THREAD
+
+
 class Capture:
     """The streams and the handler of a program. Several workers in it share them."""
 
@@ -148,6 +178,7 @@ class Capture:
         self._lock = threading.Lock()
         self._users = 0
         self._handler = JobLogHandler()
+        logging.getLogger("httpx2").addFilter(OtherThreads())
         self._handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def install(self) -> None:
@@ -177,9 +208,10 @@ class Capture:
 
 
 def _wrap_streams() -> None:
-    if not isinstance(sys.stdout, TaskStream):
+    # A program without a terminal may have no streams.
+    if sys.stdout and not isinstance(sys.stdout, TaskStream):
         sys.stdout = TaskStream(sys.stdout)
-    if not isinstance(sys.stderr, TaskStream):
+    if sys.stderr and not isinstance(sys.stderr, TaskStream):
         sys.stderr = TaskStream(sys.stderr)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from longshore.errors import LongshoreError
+from longshore.errors import LongshoreError, Refused
 from longshore.task import Mode
 
 from .attempt import Outcome
@@ -66,7 +66,7 @@ class Engine:
         pools: list[Pool] = [
             ThreadPool(settings.threads, self.finish),
             CoroutinePool(settings.coroutines, self.finish, tasks_loop),
-            ProcessPool(settings.processes, self.finish),
+            ProcessPool(settings.processes, self.finish, self._end_from_thread),
         ]
         self._pollers: dict[Mode, Poller] = {
             pool.mode: self._poller(pool, server) for pool in pools
@@ -94,11 +94,19 @@ class Engine:
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     def end(self, error: LongshoreError) -> None:
-        """End because the server refuses this worker."""
+        """End because of an error. A worker that the server refuses reports nothing more."""
         if self.error is None:
             self.error = error
         self._stopping.set()
         self._changed.set()
+
+    def _end_from_thread(self, error: LongshoreError) -> None:
+        with suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self.end, error)
+
+    @property
+    def _is_refused(self) -> bool:
+        return isinstance(self.error, Refused)
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
         """Take the outcome of an attempt. Called from any thread."""
@@ -183,7 +191,7 @@ class Engine:
             self._reports.add(report)
 
     async def _close(self) -> None:
-        if self.error is None:
+        if not self._is_refused:
             await self._drain()
         for lease in list(self._leases.values()):
             lease.stop("lost")
@@ -214,7 +222,7 @@ class Engine:
 
     async def _until_ended(self, timeout: float) -> bool:
         end_at = time.monotonic() + timeout
-        while self._leases and self.error is None and time.monotonic() < end_at:
+        while self._leases and not self._is_refused and time.monotonic() < end_at:
             self._changed.clear()
             await self._wait_for_change(end_at - time.monotonic())
         return not self._leases
@@ -222,7 +230,7 @@ class Engine:
     async def _flush(self) -> None:
         """Wait until the server has all outcomes."""
         end_at = time.monotonic() + _FLUSH_TIMEOUT
-        while self._reports.unanswered and self.error is None:
+        while self._reports.unanswered and not self._is_refused:
             if time.monotonic() > end_at:
                 count = self._reports.unanswered
                 log.error("%d outcomes were not stored; their jobs run again", count)

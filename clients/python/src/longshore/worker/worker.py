@@ -11,26 +11,25 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from inspect import isawaitable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from longshore.duration import Duration
 from longshore.errors import LongshoreError
 
-from .capture import capture
+from .capture import WORKER_THREAD, capture
 from .engine import Engine
 from .lifespan import Running
 from .pools.coroutines import LoopThread
+from .pools.processes import refuse_in_child
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from longshore.client import Longshore
 
 Hook = Callable[[], Awaitable[object] | object]
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
-
-W = TypeVar("W", bound="Worker")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -87,6 +86,10 @@ class Worker:
 
         Called in the main thread. Raises `NotAllowed` if the server refuses the key.
         """
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError(
+                "run() needs the main thread, for its signals: use start() and stop()"
+            )
         previous = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
             self.start()
@@ -125,8 +128,10 @@ class Worker:
             return
         while thread.is_alive():  # in short steps, so that signals are handled
             thread.join(0.5)
-        self._call_hook(self._on_stop)
-        self._end()
+        try:
+            self._call_hook(self._on_stop)
+        finally:
+            self._end()
         self._raise_failure()
 
     def __enter__(self) -> Self:
@@ -165,10 +170,13 @@ class Worker:
         thread = self._thread
         if thread is not None:
             await asyncio.to_thread(thread.join)
-        await _acall(self._on_stop)
-        self._end()
+        try:
+            await _acall(self._on_stop)
+        finally:
+            self._end()
 
     def _begin(self, *, is_until_idle: bool) -> None:
+        refuse_in_child()
         if self._thread is not None:
             raise RuntimeError("the worker runs already")
         self._own_loop = LoopThread("longshore-coroutines")
@@ -192,7 +200,7 @@ class Worker:
 
         self._failure = None
         self._thread = threading.Thread(
-            target=self._main, args=(main, is_ready), name="longshore-worker", daemon=True
+            target=self._main, args=(main, is_ready), name=WORKER_THREAD, daemon=True
         )
         self._thread.start()
         is_ready.wait()

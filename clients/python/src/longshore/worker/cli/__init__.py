@@ -47,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for library in ("httpx2", "httpcore2"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("httpcore2").setLevel(logging.INFO)
     _use_server_of(app, options)
     code = _run(app, options)
     _end_soon(code)
@@ -76,8 +75,7 @@ def _run(app: Longshore, options: argparse.Namespace) -> int:
     reloader = Reloader(worker.request_stop) if options.is_reloaded else None
     try:
         worker.run()
-    except LongshoreError as error:
-        print(f"longshore-worker: {error}", file=sys.stderr)  # noqa: T201
+    except LongshoreError:  # which is in the log
         return 1
     return reloader.exit_code if reloader is not None else 0
 

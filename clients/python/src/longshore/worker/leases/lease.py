@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -16,6 +17,9 @@ from .notes import Notes
 StopReason = Literal["cancelled", "lost", "expired", "timeout", "drain"]
 """Why a job is to stop: it was cancelled; the server says that its lease is no longer held; its
 lease was not renewed in time; the attempt has reached its deadline; the worker ends."""
+
+
+log = logging.getLogger("longshore.worker")
 
 
 class LeasedJob(msgspec.Struct):
@@ -102,7 +106,10 @@ class Lease:
         if is_first or reason == "lost":
             self._reason = reason
         if is_first:
-            self.on_stop()
+            try:
+                self.on_stop()
+            except Exception:  # the answers to other leases have to be read
+                log.exception("%s cannot be stopped", self)
 
     def renewed(self, sent_at: float) -> None:
         """Note that a renewal which was sent at this time was accepted."""

@@ -12,10 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
@@ -23,50 +20,13 @@ from longshore.worker.server import Answer, Server, pause
 from longshore.worker.settings import Settings
 
 from .lease import Lease
-from .notes import Note
+from .report import Entry, Report, encode, entries_of
 
 _MAX_OUTCOMES = 500
 _MAX_BYTES = 4 * 1024 * 1024
 _NOTES_PAUSE = 0.5
 
 log = logging.getLogger("longshore.worker")
-
-
-class Entry(msgspec.Struct):
-    """The answer to one report."""
-
-    status: int
-    state: str | None = None
-    cancel: bool = False
-    detail: str = ""
-
-
-class Entries(msgspec.Struct):
-    """The answers to the reports of one call, in their order."""
-
-    answers: list[Entry]
-
-
-@dataclass(eq=False)
-class Report:
-    """One report: an outcome with its summary for the log of the worker, or a renewal."""
-
-    lease: Lease
-    content: bytes
-    summary: str = ""
-    note: Note | None = None
-    is_outcome: bool = True
-    is_replaced: bool = False
-    not_before: float = 0.0
-
-
-def encode(lease: Lease, action: str, fields: bytes = b"{}", log_text: str = "") -> bytes:
-    """Return a report as JSON. `fields` is a JSON object with what belongs to the action."""
-    head: dict[str, Any] = {"id": lease.job.id, "lease_token": lease.job.lease_token}
-    head["action"] = action
-    if log_text:
-        head["log"] = log_text
-    return dumps(head) if fields == b"{}" else dumps(head)[:-1] + b"," + fields[1:]
 
 
 class Reports:
@@ -130,7 +90,7 @@ class Reports:
         sent_at = time.monotonic()
         content = [self._renewal(lease).content for lease in leases]
         answer = await self._post(content)
-        entries = _entries(answer, len(leases))
+        entries = entries_of(answer, len(leases))
         if entries is None:
             return []
         for lease, entry in zip(leases, entries, strict=True):
@@ -198,10 +158,10 @@ class Reports:
         sent_at = time.monotonic()
         try:
             answer = await self._post([report.content for report in reports])
-        except asyncio.CancelledError:
+        except BaseException:  # above all if this is cancelled
             self._put_back(reports)
             raise
-        entries = _entries(answer, len(reports))
+        entries = entries_of(answer, len(reports))
         if entries is not None:
             self._failures, self._most = 0, _MAX_OUTCOMES
             for report, entry in zip(reports, entries, strict=True):
@@ -213,11 +173,18 @@ class Reports:
         elif answer.is_temporary or answer.status == 200:
             await self._try_again(reports, answer)
         elif len(reports) > 1:
-            middle = len(reports) // 2
-            await self._send(reports[:middle])
-            await self._send(reports[middle:])
+            await self._send_halves(reports)
         else:
             self._refused(reports[0], answer)
+
+    async def _send_halves(self, reports: list[Report]) -> None:
+        middle = len(reports) // 2
+        try:
+            await self._send(reports[:middle])
+        except BaseException:
+            self._put_back(reports[middle:])
+            raise
+        await self._send(reports[middle:])
 
     async def _try_again(self, reports: list[Report], answer: Answer) -> None:
         """Put reports back and wait.
@@ -292,17 +259,6 @@ class Reports:
         report.summary, report.is_replaced = f"failed: {error['message']}", True
         self._outcomes.append(report)
         self._wake.set()
-
-
-def _entries(answer: Answer, expected: int) -> list[Entry] | None:
-    """Return the answers to the reports of a call, or None if it was not accepted."""
-    if answer.status != 200:
-        return None
-    try:
-        entries = msgspec.json.decode(answer.content, type=Entries).answers
-    except msgspec.DecodeError:
-        return None
-    return entries if len(entries) == expected else None
 
 
 def _log_outcome(report: Report, entry: Entry) -> None:

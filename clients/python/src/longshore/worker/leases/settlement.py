@@ -10,7 +10,7 @@ from longshore.task import Failure
 from longshore.worker.attempt import Outcome, failed
 
 from .lease import Lease, StopReason
-from .reports import Report, encode
+from .report import Report, encode
 
 _RELEASED: dict[StopReason | None, str] = {
     "cancelled": "was cancelled",

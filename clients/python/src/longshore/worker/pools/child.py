@@ -60,6 +60,7 @@ def main(pipe: Connection[Any, Any], log_level: int) -> None:
     capture.install()
     process = ChildProcess(pipe)
     signal.signal(signal.SIGTERM, process.on_signal)
+    pipe.send("ready")
     process.work()
 
 

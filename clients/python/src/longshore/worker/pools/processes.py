@@ -7,10 +7,13 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from longshore.errors import LongshoreError
 from longshore.task import Failure, Mode
 from longshore.worker.attempt import STOPPED, AnyTask, Outcome, failed
 from longshore.worker.leases import Lease
@@ -32,20 +35,26 @@ class ProcessPool:
 
     mode: Mode = "process"
 
-    def __init__(self, size: int, finish: Finish) -> None:
+    def __init__(self, size: int, finish: Finish, end: Callable[[LongshoreError], None]) -> None:
         self.size = size
         self._finish = finish
+        self._end = end
         self._queue: SimpleQueue[tuple[Lease, AnyTask] | None] = SimpleQueue()
         self._children = [Child() for _ in range(size)]
+        self._is_started = False
 
     def start(self) -> None:
         """Start the children, so that the first jobs need not wait for that."""
+        if self._is_started:
+            return
+        self._is_started = True
         for place, one in enumerate(self._children):
             name = f"longshore-process-{place + 1}"
             threading.Thread(target=self._work, args=(one,), name=name, daemon=True).start()
 
     def submit(self, lease: Lease, task: AnyTask) -> None:
         """Run an attempt in a child that is idle."""
+        self.start()
         self._queue.put((lease, task))
 
     def close(self) -> None:
@@ -55,11 +64,26 @@ class ProcessPool:
             one.close()
 
     def _work(self, one: Child) -> None:
-        one.prepare()
+        self._prepare(one)
         while (item := self._queue.get()) is not None:
             lease, task = item
-            lease.has_begun = True
-            self._finish(lease, one.run(lease, task))
+            if self._prepare(one):
+                self._finish(lease, one.run(lease, task))
+                self._prepare(one)  # if it has died, for the next job
+            else:
+                self._finish(lease, STOPPED)
+
+    def _prepare(self, one: Child) -> bool:
+        """Make sure that a child is alive.
+
+        If none can be started, the worker ends, because all jobs would fail.
+        """
+        try:
+            one.prepare()
+        except Exception as error:
+            self._end(LongshoreError(f"no child process can be started: {error}"))
+            return False
+        return True
 
 
 class Child:
@@ -75,35 +99,43 @@ class Child:
         self._is_closed = False
 
     def prepare(self) -> None:
-        """Start the process if there is none."""
+        """Start the process if there is none, and wait until it is ready."""
         with self._lock:
             if self._is_closed or (self._process is not None and self._process.is_alive()):
                 return
-            pipes: Any = self._context.Pipe()  # another class on Windows
-            ours, theirs = pipes
-            process = self._context.Process(
-                target=child.main,
-                args=(theirs, logging.getLogger().getEffectiveLevel()),
-                name="longshore-task",
-                daemon=True,  # else a program that forgets to stop the worker never ends
-            )
-            process.start()
-            theirs.close()
-            self._process, self._pipe = process, ours
+            process, pipe = self._start()
+        try:
+            self._next_message(pipe)
+        except (EOFError, OSError):
+            process.join()
+            if not self._is_closed:
+                raise ChildProcessError(_how(process.exitcode)) from None
+
+    def _start(self) -> tuple[BaseProcess, Pipe]:
+        pipes: Any = self._context.Pipe()  # another class on Windows
+        ours: Pipe = pipes[0]
+        theirs: Pipe = pipes[1]
+        process = self._context.Process(
+            target=child.main,
+            args=(theirs, logging.getLogger().getEffectiveLevel()),
+            name="longshore-task",
+            daemon=True,  # else a program that forgets to stop the worker never ends
+        )
+        process.start()
+        theirs.close()
+        self._process, self._pipe = process, ours
+        return process, ours
 
     def run(self, lease: Lease, task: AnyTask) -> Outcome:
         """Run an attempt in the process, and return its outcome."""
-        try:
-            self.prepare()
-        except OSError as error:
-            return failed(Failure("process_died", f"no process can be started: {error}"))
         with self._lock:
-            if self._pipe is None or self._is_closed:
+            if self._pipe is None or self._is_closed or lease.stop_reason() is not None:
                 return STOPPED
             self._lease, pipe = lease, self._pipe
         lease.on_stop = lambda: self._stop(lease)
         if lease.stop_reason() is not None:
             self._stop(lease)
+        lease.has_begun = True
         try:
             pipe.send((lease.job, child.Reference.of(task)))
             outcome = self._receive(pipe, lease)
@@ -123,21 +155,25 @@ class Child:
             self._signal(signal.SIGKILL)
 
     def _receive(self, pipe: Pipe, lease: Lease) -> Outcome:
-        """Pass on what the process reports, until its outcome. Raise EOFError if it dies.
-
-        The process is looked at too: what it has started may hold the other end of the pipe open.
-        """
+        """Pass on what the process reports, until its outcome."""
         while True:
-            while not pipe.poll(1.0):
-                if not self._process.is_alive() and not pipe.poll(0):
-                    raise EOFError
-            message = pipe.recv()
+            message = self._next_message(pipe)
             if isinstance(message, Outcome):
                 return message
             if message[0] == "progress":
                 lease.report_progress(message[1], message[2])
             else:
                 lease.report_log(message[1])
+
+    def _next_message(self, pipe: Pipe) -> Any:
+        """Return what the process sends. Raise EOFError if it dies.
+
+        The process is looked at too: what it has started may hold the other end of the pipe open.
+        """
+        while not pipe.poll(1.0):
+            if not self._process.is_alive() and not pipe.poll(0):
+                raise EOFError
+        return pipe.recv()
 
     def _ended(self, lease: Lease, outcome: Outcome | None) -> Outcome:
         """Replace the process, which has died or been stopped in the middle of some work."""
@@ -148,8 +184,6 @@ class Child:
                 self._pipe.close()
             self._process = self._pipe = None
         process.join()
-        if not self._is_closed:
-            self.prepare()
         if outcome is not None or lease.stop_reason() is not None:
             return STOPPED
         return failed(Failure("process_died", _how(process.exitcode)))
@@ -179,6 +213,18 @@ class Child:
             process.kill()
 
 
+def refuse_in_child() -> None:
+    """Raise RuntimeError in a child process that imports the main module of the program again.
+
+    A program that starts a worker there without a condition would start workers without end.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "a child process of a worker imports the main module of the program, which would start"
+            " another worker: start it under `if __name__ == '__main__':`"
+        )
+
+
 def _how(exitcode: int | None) -> str:
     """Return how a process ended, for people."""
     if exitcode is not None and exitcode < 0:
@@ -188,4 +234,6 @@ def _how(exitcode: int | None) -> str:
             name = f"signal {-exitcode}"
         hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
         return f"the process that ran the task was ended by {name}{hint}"
-    return f"the process that ran the task ended with exit code {exitcode}"
+    return (
+        f"the process that ran the task ended with exit code {exitcode}; see the log of the worker"
+    )
