@@ -8,7 +8,7 @@ from longshore import Longshore
 from longshore.testing import Server
 from longshore.web import job_html, view
 from longshore.web.markup import Markup
-from web.browser import Browser, is_installed
+from web.browser import PRESS, Browser, is_installed
 from web.jobs import lease, report, submit
 from web.pages import page_app, served
 
@@ -55,8 +55,8 @@ def test_a_page_shows_progress_and_then_the_answer(
         browser.until(lambda: "the joke" in browser.text())
         assert browser.run("return document.querySelector('progress')") is None
         if htmx:
-            # What a view returns may use htmx itself.
-            browser.press("more")
+            # What a view returns may use htmx itself, as soon as htmx has seen it.
+            browser.until(lambda: browser.run(PRESS, "more") is False or None)
             browser.until(lambda: "page two" in browser.text())
         assert browser.messages() == []
 
