@@ -70,6 +70,18 @@ def test_a_task_receives_the_context_of_its_job(ls: Longshore) -> None:
     assert second.result() == [f"longshore-{second.id}", True]
 
 
+def test_a_task_sees_the_metadata_and_the_batch_of_its_job(ls: Longshore) -> None:
+    @ls.task
+    def described() -> list[Any]:
+        return [dict(current().metadata), current().batch_id]
+
+    alone = described.options(metadata={"row": 7}).submit()
+    batch = ls.batch([described.s()])
+    Worker(ls).run_until_idle()
+    assert alone.result() == [{"row": 7}, None]
+    assert list(batch.results()) == [[{}, batch.id]]
+
+
 def test_a_payload_that_does_not_fit_fails_once_and_harms_no_other_job(ls: Longshore) -> None:
     @ls.task(retries=3)
     def double(n: int) -> int:
