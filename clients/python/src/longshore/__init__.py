@@ -25,7 +25,8 @@ from .errors import (
     Unavailable,
     WaitTimeout,
 )
-from .job import Job, Progress
+from .job import Job
+from .outcome import Progress
 from .task import Backoff, Call, Failure, Options, Task
 from .worker import Worker
 

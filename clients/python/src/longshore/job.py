@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ._http import Operation, Request, Response
 from ._http.deadline import Deadline
 from ._http.events import Event, Stream, aevents, events
 from .duration import Duration, to_json
 from .errors import (
-    JobCancelled,
     JobError,
-    JobFailed,
     LongshoreError,
     Unavailable,
     WaitTimeout,
 )
+from .outcome import FINAL, Progress, State, job_error, parse_time
 
 if TYPE_CHECKING:
     from .client import Longshore
 
 R_co = TypeVar("R_co", covariant=True)
-
-State = Literal["scheduled", "queued", "running", "retrying", "completed", "failed", "cancelled"]
-FINAL: tuple[State, ...] = ("completed", "failed", "cancelled")
-
-
-class Progress(NamedTuple):
-    """How far an attempt has come, as it reported."""
-
-    percent: float
-    message: str = ""
 
 
 class Job(Generic[R_co]):
@@ -327,29 +316,3 @@ class Job(Generic[R_co]):
         elif event.kind == "progress":
             self._data["progress"] = event.data
         return event.kind == "gone"
-
-
-def job_error(job_id: int, data: Mapping[str, Any]) -> JobError:
-    """Returns the error that describes why a job has no result."""
-    error: Mapping[str, Any] = data.get("error") or {}
-    code, message = error.get("code") or data["state"], error.get("message") or ""
-    if data["state"] == "cancelled":
-        return JobCancelled(job_id, code, message)
-    attempts: list[Mapping[str, Any]] = data.get("attempts") or []
-    none: Mapping[str, Any] = {}
-    last = next((a for a in reversed(attempts) if a.get("state") == "failed"), none)
-    return JobFailed(
-        job_id,
-        code,
-        message,
-        traceback=last.get("traceback"),
-        data=last.get("data"),
-        response=last.get("response"),
-        attempts=attempts,
-        failures=data.get("failures") or (),
-    )
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """Returns the time that the server wrote. Python 3.10 does not read the letter Z."""
-    return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00"))

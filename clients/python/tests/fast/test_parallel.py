@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -113,6 +114,10 @@ def test_exceptions_are_returned_on_request() -> None:
     results = parallel(fail_at_three, [3, 4], n_workers=2, return_exceptions=True)
     assert isinstance(results[0], JobFailed)
     assert results[1] == 4
+
+
+def test_processes_run_functions_of_the_standard_library() -> None:
+    assert parallel(math.factorial, [3, 4], n_workers=1) == [6, 24]
 
 
 def test_processes_convert_by_annotations() -> None:

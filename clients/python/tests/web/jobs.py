@@ -19,6 +19,11 @@ def echo(value: Any) -> Call[Any]:
     return Call("echo", value, Options(), lambda value: value, is_remote=False)
 
 
+def work() -> Call[Any]:
+    """Return a call for a test that is its worker."""
+    return Call("work", None, Options(), lambda value: value, is_remote=True)
+
+
 def lease(ls: Longshore, kind: str) -> dict[str, Any]:
     """Lease the next job of a kind."""
     body = {"kinds": [kind], "wait": "10s"}

@@ -9,7 +9,7 @@ from longshore.testing import Server
 from longshore.web import job_html, view
 from longshore.web.markup import Markup
 from web.browser import PRESS, Browser, is_installed
-from web.jobs import lease, report, submit
+from web.jobs import echo, lease, report, submit, work
 from web.pages import page_app, served
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="chromium is not installed")
@@ -80,6 +80,18 @@ def test_a_page_goes_on_after_restarts_of_both_servers(
         report(ls, leased, "complete", result="after the restart")
         browser.until(lambda: "after the restart" in browser.text(), 60)
     browser.messages()
+
+
+@pytest.mark.parametrize("sse", [False, True])
+def test_a_page_shows_a_batch(ls: Longshore, browser: Browser, sse: bool) -> None:
+    batch = ls.batch([echo(1), work(), echo(2)])
+    html = job_html(batch, poll=0.1, sse=sse)
+    with served(page_app(ls, lambda: html, "htmx-4.min.js")) as url:
+        browser.open(url)
+        browser.until(lambda: "2 of 3 done" in browser.text())
+        report(ls, lease(ls, "work"), "complete", result=1)
+        browser.until(lambda: "3 of 3 done" in browser.text())
+        assert browser.run("return document.querySelector('progress')") is None
 
 
 def test_a_view_keeps_its_own_target_inside_of_an_element_with_another(

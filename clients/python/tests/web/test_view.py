@@ -7,12 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from longshore import Longshore
+from longshore import Counts, Longshore
 from longshore.testing import Server
 from longshore.web import JobView, ajob_html, job_html, view
 from longshore.web.links import ViewLink
 from longshore.web.markup import to_html
-from web.jobs import lease, report, submit
+from web.jobs import echo, lease, report, submit, work
 
 # The types of FastHTML are partly unknown.
 fasthtml: Any = import_module("fasthtml.common")
@@ -174,3 +174,24 @@ def test_a_view_without_its_routes_is_warned_of(
 ) -> None:
     JobView(submit(ls, "echo"), prefix="/elsewhere")
     assert "add longshore.web.routes(ls)" in caplog.text
+
+
+def test_a_view_of_a_batch_shows_how_many_jobs_have_ended(ls: Longshore, relay: str) -> None:
+    batch = ls.batch([echo(1), work()])
+    for job in batch.jobs[:1]:
+        job.wait()
+    first = job_html(batch)
+    assert "Batch" in first
+    running = fragment(relay, first)
+    assert 'aria-valuenow="50"' in running
+    assert "50 %, 1 of 2 done" in running
+    report(ls, lease(ls, "work"), "fail", error={"message": "no"}, retryable=False)
+    last = fragment(relay, running)
+    assert "<p>2 of 2 done, 1 failed</p>" in last
+    assert "hx-get" not in last
+    assert "<b>1</b>" in fragment(relay, job_html(batch, failed_jobs))
+
+
+@view
+def failed_jobs(counts: Counts) -> object:
+    return B(str(counts.failed))

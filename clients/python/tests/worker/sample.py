@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,12 @@ def pcontext(text: str) -> dict[str, Any]:
     context.log("a line of the context")
     print("printed in", current().kind)
     return {"job": context.job_id, "key": context.idempotency_key, "pid": os.getpid()}
+
+
+@ls.task(process=True)
+def ppool(n: int) -> list[int]:
+    with ProcessPoolExecutor(2) as pool:
+        return list(pool.map(abs, range(-n, 0)))
 
 
 @ls.task(process=True)

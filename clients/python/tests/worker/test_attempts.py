@@ -13,6 +13,7 @@ import pytest
 
 from longshore import Context, Fatal, JobFailed, Longshore, Retry, current
 from longshore.worker import Worker
+from worker import sample as tasks
 from worker.kit import eventually, run_of
 
 
@@ -68,6 +69,18 @@ def test_a_task_receives_the_context_of_its_job(ls: Longshore) -> None:
     Worker(ls).run_until_idle()
     assert first.result() == [first.id, "described", "default", 1, 1]
     assert second.result() == [f"longshore-{second.id}", True]
+
+
+def test_a_task_sees_the_metadata_and_the_batch_of_its_job(ls: Longshore) -> None:
+    @ls.task
+    def described() -> list[Any]:
+        return [dict(current().metadata), current().batch_id]
+
+    alone = described.options(metadata={"row": 7}).submit()
+    batch = ls.batch([described.s()])
+    Worker(ls).run_until_idle()
+    assert alone.result() == [{"row": 7}, None]
+    assert list(batch.results()) == [[{}, batch.id]]
 
 
 def test_a_payload_that_does_not_fit_fails_once_and_harms_no_other_job(ls: Longshore) -> None:
@@ -235,9 +248,9 @@ def test_more_kinds_than_one_call_takes_are_all_run(ls: Longshore) -> None:
     def same(n: int) -> int:
         return n
 
-    tasks = [ls.task(name=f"kind-{n}")(same) for n in range(230)]
+    kinds = [ls.task(name=f"kind-{n}")(same) for n in range(230)]
     with Worker(ls, threads=2):
-        jobs = [task.submit(n) for n, task in enumerate(tasks) if n % 20 == 0]
+        jobs = [task.submit(n) for n, task in enumerate(kinds) if n % 20 == 0]
         assert [job.result(30) for job in jobs] == list(range(0, 230, 20))
 
 
@@ -270,3 +283,9 @@ def test_a_worker_leases_no_more_jobs_than_it_has_room_for(ls: Longshore) -> Non
         assert len(found) == len(begun) == 3
         go_on.set()
         assert [job.result(20) for job in jobs] == list(range(30))
+
+
+def test_a_task_in_a_process_may_start_processes(sample: Longshore) -> None:
+    job = tasks.ppool.submit(3)
+    Worker(sample, processes=1).run_until_idle()
+    assert job.result() == [3, 2, 1]

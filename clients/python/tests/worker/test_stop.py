@@ -1,8 +1,14 @@
 """A worker that stops in the middle of a stream of jobs."""
 
+import os
+import subprocess
 import threading
+import time
+from pathlib import Path
+from typing import Any
 
 from longshore import Longshore
+from longshore.testing import binary
 from longshore.worker import Worker
 from worker.kit import eventually
 
@@ -38,3 +44,31 @@ def test_a_worker_that_stops_leaves_no_job_behind(ls: Longshore) -> None:
     finally:
         enough.set()
         feeder.join()
+
+
+def test_a_worker_stops_at_once_over_a_unix_socket_too(tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/longshore.sock"
+    command = [
+        str(binary()),
+        "serve",
+        "--listen",
+        address,
+        "--database",
+        f"{tmp_path}/longshore.db",
+    ]
+    # Every variable LONGSHORE_* is a setting of the server.
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("LONGSHORE_")}
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=variables, **pipes) as process, Longshore(address) as ls:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        @ls.task
+        async def double(n: int) -> int:
+            return 2 * n
+
+        with Worker(ls):
+            assert [double.submit(n).result(20) for n in range(5)] == [0, 2, 4, 6, 8]
+            started_at = time.monotonic()
+        assert time.monotonic() - started_at < 1
+        process.kill()

@@ -7,9 +7,10 @@ from typing import Any
 
 from longshore._http import Request, Response
 from longshore.codec import dumps, loads
+from longshore.outcome import FINAL
 
 from . import row as rows
-from .store import FINAL, Row, Steps, Store
+from .store import Row, Steps, Store
 
 _JOB = re.compile(r"/v1/jobs/(\d+)(?:/(\w+))?")
 _BATCH = re.compile(r"/v1/batches/(\d+)(?:/(\w+))?")

@@ -10,6 +10,7 @@ from longshore.codec import dumps, loads
 from longshore.context import Context
 from longshore.errors import LongshoreError, Stopped
 from longshore.job import Job
+from longshore.outcome import FINAL
 from longshore.task import Failure, Task
 
 from . import row as rows
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Row = dict[str, Any]
-FINAL = ("completed", "failed", "cancelled")
 
 
 @dataclass(frozen=True)

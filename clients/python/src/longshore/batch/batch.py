@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 from longshore._http.events import Event, aevents, events
 from longshore.duration import Duration
 from longshore.errors import JobError
-from longshore.job import Job, parse_time
+from longshore.job import Job
+from longshore.outcome import parse_time
 
 from .core import Core
 from .counts import Counts

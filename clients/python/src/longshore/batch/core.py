@@ -11,7 +11,8 @@ from longshore._http.deadline import Deadline
 from longshore._http.events import Event, Stream
 from longshore.duration import Duration, to_json
 from longshore.errors import JobError, Unavailable, WaitTimeout
-from longshore.job import Job, job_error
+from longshore.job import Job
+from longshore.outcome import job_error
 
 from .counts import Counts
 from .pages import Pages

@@ -9,7 +9,7 @@ from longshore._http import Operation, Request
 from longshore._http.deadline import Deadline
 from longshore.duration import Duration
 from longshore.errors import Unavailable, WaitTimeout
-from longshore.job import FINAL
+from longshore.outcome import FINAL
 
 FIRST_LIMIT = 50
 MAX_LIMIT = 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +23,8 @@ def named_kind(fn: Callable[..., Any]) -> str:
 
     The file is part of it, because every program has a module `__main__`.
     """
-    place = f"{inspect.getsourcefile(fn)}:{fn.__qualname__}"
+    module = sys.modules.get(fn.__module__)
+    place = f"{getattr(module, '__file__', fn.__module__)}:{fn.__qualname__}"
     return kind(fn.__name__, hashlib.sha256(place.encode()).hexdigest()[:8])
 
 
@@ -36,7 +36,9 @@ def _check(fn: Callable[..., Any], alternative: str) -> None:
     for part in name.split("."):
         found = getattr(found, part, None)
     found = getattr(found, "fn", found)
-    if name and found is fn and getattr(module, "__file__", None):
+    # The main module of a notebook or an interactive program has no file that a process could read.
+    is_readable = fn.__module__ != "__main__" or hasattr(module, "__file__")
+    if name and found is fn and is_readable:
         return
     raise TypeError(
         f"{name or repr(fn)} cannot run in another process, which finds functions by their names:"

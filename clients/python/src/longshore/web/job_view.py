@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Generator
 from typing import Any
 
+from ..batch import Batch
 from ..duration import Duration
 from ..job import Job
-from .links import PREFIX, ViewLink, check_mounted
+from .links import PREFIX, ViewLink, What, check_mounted
 from .markup import Markup, Shown, element, job_element
+from .reading import blank
 from .views import View, view_name
 
 #: A page that is left open must not go dead: so long a view can be read.
@@ -19,6 +21,7 @@ EXPIRES_IN = "24h"
 class JobView:
     """Shows the state of a job with a progress bar, and then its result.
 
+    Of a batch it shows how many jobs have ended; the view of a batch gets its `Counts`.
     The application needs the addresses of `routes`.
 
     - `render`: a function of the result, decorated with `@view`. By default the result is shown as
@@ -36,7 +39,7 @@ class JobView:
 
     def __init__(
         self,
-        job: Job[Any],
+        job: Job[Any] | Batch[Any],
         render: View = str,
         *,
         poll: float = 1.0,
@@ -66,8 +69,11 @@ class JobView:
     def __html__(self) -> str:
         """Return the HTML."""
         self._token = self._token or self.job.token(self._expires_in)
-        link = ViewLink(self.job.id, self._token, self._view, self._label, self._poll, self._prefix)
-        shown = Shown(self.job.id, "queued", self._label)
+        what: What = "batch" if isinstance(self.job, Batch) else "job"
+        link = ViewLink(
+            self.job.id, self._token, self._view, self._label, self._poll, self._prefix, what
+        )
+        shown = blank(link, "queued")
         return stream_element(link, shown) if self._sse else job_element(shown, link.polling())
 
     def __ft__(self) -> Markup:
@@ -78,12 +84,12 @@ class JobView:
         return self.__html__()
 
 
-def job_html(job: Job[Any], render: View = str, **options: Any) -> Markup:
+def job_html(job: Job[Any] | Batch[Any], render: View = str, **options: Any) -> Markup:
     """Return the HTML of a `JobView`, for templates."""
     return Markup(JobView(job, render, **options).__html__())
 
 
-async def ajob_html(job: Job[Any], render: View = str, **options: Any) -> Markup:
+async def ajob_html(job: Job[Any] | Batch[Any], render: View = str, **options: Any) -> Markup:
     """Return the HTML of a `JobView`, for templates."""
     return Markup((await JobView(job, render, **options)).__html__())
 

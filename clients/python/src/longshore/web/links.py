@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlencode
 
 PREFIX = "/longshore"
+
+What = Literal["job", "batch"]
+PLURALS: dict[What, str] = {"job": "jobs", "batch": "batches"}
 
 _log = logging.getLogger("longshore.web")
 _mounted: set[str] = set()
@@ -35,12 +39,18 @@ class ViewLink:
     they need no signature.
     """
 
-    job_id: int
+    id: int
     token: str
     view: str = ""
     label: str = ""
     poll: float = 1.0
     prefix: str = PREFIX
+    what: What = "job"
+
+    @property
+    def place(self) -> str:
+        """The path of the job or batch in the HTTP API, and below the prefix."""
+        return f"/{PLURALS[self.what]}/{self.id}"
 
     def fragment(self) -> str:
         """Return the address of the HTML of the job as it is now."""
@@ -57,7 +67,7 @@ class ViewLink:
     def _address(self, name: str, further: dict[str, str]) -> str:
         given = {"token": self.token, "view": self.view, "label": self.label, **further}
         query = urlencode({key: value for key, value in given.items() if value})
-        return f"{self.prefix}/jobs/{self.job_id}/{name}?{query}"
+        return f"{self.prefix}{self.place}/{name}?{query}"
 
     def polling(self) -> dict[str, str | None]:
         """Return the htmx attributes that fetch the next state, the same for htmx 2 and 4.

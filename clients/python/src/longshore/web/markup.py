@@ -15,7 +15,7 @@ _WORDS = {
     "retrying": "an attempt failed; another one follows",
     "cancelled": "cancelled",
     "failed": "failed",
-    "gone": "This job is no longer stored.",
+    "gone": "This is no longer stored.",
     "expired": "This view has expired. Reload the page.",
     "away": "The job server cannot be reached. Trying again.",
 }
@@ -33,16 +33,17 @@ class Markup(str):
 
 @dataclass(frozen=True)
 class Shown:
-    """What a page shows of a job."""
+    """What a page shows of a job or batch."""
 
-    job_id: int
-    #: State of the job; or `gone`, `expired` or `away`, when it cannot be read.
+    id: int
+    #: State of the job or batch; or `gone`, `expired` or `away`, when it cannot be read.
     state: str
     label: str = ""
     percent: float | None = None
     message: str = ""
     #: HTML of the answer, once the job is completed.
     answer: str = ""
+    what: str = "job"
 
     @property
     def is_last(self) -> bool:
@@ -82,7 +83,7 @@ def job_element(shown: Shown, attributes: Mapping[str, str | None] | None = None
     """Return the element of a job. `attributes` are those that fetch the next state."""
     common = {
         "class": "longshore-job",
-        "data-job": str(shown.job_id),
+        f"data-{shown.what}": str(shown.id),
         "data-state": shown.state,
         "role": _role(shown.state),
         "aria-busy": None if shown.is_last else "true",
@@ -108,7 +109,7 @@ def _content(shown: Shown) -> str:
 
 def _bar(shown: Shown) -> str:
     """Return the progress bar: with a value if the job reports one, else one that only moves."""
-    label = shown.label or f"Job {shown.job_id}"
+    label = shown.label or f"{shown.what.capitalize()} {shown.id}"
     attributes = {"role": "progressbar", "aria-label": label, "max": "100"}
     if shown.percent is None:
         return element("progress", {**attributes, "aria-valuetext": _progress_text(shown)}, "")

@@ -1,15 +1,19 @@
-"""Reads a job with the token of a browser, and with no other right."""
+"""Reads a job or batch with the token of a browser, and with no other right."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from inspect import isawaitable
 from typing import Any, cast
 
 from .._http import Request, Response
+from ..batch import Counts
 from ..client import Longshore
 from ..errors import LongshoreError, NotAllowed, NotFound, Unavailable
+from .links import ViewLink
 from .markup import Shown, to_html
 from .views import View, show_text
 
@@ -40,34 +44,57 @@ def impatient(ls: Longshore) -> Longshore:
     return reader
 
 
-async def show(
-    ls: Longshore, job_id: int, token: str, render: View = show_text, label: str = ""
-) -> Shown:
-    """Read a job and return what a page shows of it, whatever happens."""
+async def show(ls: Longshore, link: ViewLink, render: View) -> Shown:
+    """Read a job or batch and return what a page shows of it, whatever happens."""
     try:
-        job = (await read(ls, f"/v1/jobs/{job_id}", token)).json()
+        data = (await read(ls, f"/v1{link.place}", link.token)).json()
     except (NotAllowed, NotFound, Unavailable) as error:
-        return missing(job_id, error, label)
-    return await shown(ls, job, render, label)
+        return missing(link, error)
+    return await shown(ls, link, data, render)
 
 
-def missing(job_id: int, error: LongshoreError, label: str = "") -> Shown:
-    """Return what a page shows of a job that cannot be read."""
+def missing(link: ViewLink, error: LongshoreError) -> Shown:
+    """Return what a page shows of a job or batch that cannot be read."""
     if isinstance(error, Unavailable):
-        return Shown(job_id, "away", label)
-    return Shown(job_id, "gone" if isinstance(error, NotFound) else "expired", label)
+        return blank(link, "away")
+    return blank(link, "gone" if isinstance(error, NotFound) else "expired")
 
 
-async def shown(ls: Longshore, job: Mapping[str, Any], render: View, label: str = "") -> Shown:
-    """Return what a page shows of a job that was read."""
-    job_id, state = int(job["id"]), str(job["state"])
+def blank(link: ViewLink, state: str) -> Shown:
+    """Return what a page shows of a job or batch of which it knows the state only."""
+    return Shown(link.id, state, link.label, what=link.what)
+
+
+async def shown(ls: Longshore, link: ViewLink, data: Mapping[str, Any], render: View) -> Shown:
+    """Return what a page shows of a job or batch that was read."""
+    if link.what == "batch":
+        return await _batch(link, data, render)
+    state = str(data["state"])
     if state == "completed":
-        return await _completed(ls, job, render, label)
+        result = partial(ls.decoder_of(str(data["kind"])), data.get("result"))
+        return await _completed(link, result, render)
     if state in {"failed", "cancelled"}:
-        error = cast("Mapping[str, Any]", job.get("error") or {})
-        return Shown(job_id, state, label, message=_reason(state, error))
-    progress = cast("Mapping[str, Any]", job.get("progress") or {})
-    return Shown(job_id, state, label, progress.get("percent"), progress.get("message") or "")
+        error = cast("Mapping[str, Any]", data.get("error") or {})
+        return replace(blank(link, state), message=_reason(state, error))
+    progress = cast("Mapping[str, Any]", data.get("progress") or {})
+    percent, message = progress.get("percent"), progress.get("message") or ""
+    return replace(blank(link, state), percent=percent, message=message)
+
+
+async def _batch(link: ViewLink, data: Mapping[str, Any], render: View) -> Shown:
+    """Return what a page shows of a batch: how many of its jobs have ended, also at the end."""
+    counts = Counts.of(data)
+    if data["finished_at"] is None:
+        text = _counted(counts)
+        return replace(blank(link, "running"), percent=counts.percent, message=text)
+    result: Any = _counted(counts) if render is show_text else counts
+    return await _completed(link, lambda: result, render)
+
+
+def _counted(counts: Counts) -> str:
+    others = {"failed": counts.failed, "cancelled": counts.cancelled}
+    text = "".join(f", {number} {state}" for state, number in others.items() if number)
+    return f"{counts.final} of {counts.total} done{text}"
 
 
 def _reason(state: str, error: Mapping[str, Any]) -> str:
@@ -76,15 +103,14 @@ def _reason(state: str, error: Mapping[str, Any]) -> str:
     return "" if state == code else message or code
 
 
-async def _completed(ls: Longshore, job: Mapping[str, Any], render: View, label: str) -> Shown:
-    job_id = int(job["id"])
+async def _completed(link: ViewLink, result: Callable[[], Any], render: View) -> Shown:
     try:
-        content = render(ls.decoder_of(str(job["kind"]))(job.get("result")))
+        content = render(result())
         if isawaitable(content):
             content = await content
-        return Shown(job_id, "completed", label, answer=to_html(content))
+        return replace(blank(link, "completed"), answer=to_html(content))
     except Exception:
         # The page asks once more each second, so an error of the view must be the last thing it
         # shows.
-        _log.exception("the result of job %s cannot be shown", job_id)
-        return Shown(job_id, "failed", label, message="The result cannot be shown.")
+        _log.exception("the result of %s %s cannot be shown", link.what, link.id)
+        return replace(blank(link, "failed"), message="The result cannot be shown.")

@@ -56,7 +56,7 @@ def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
 class BatchEvents:
     """The events of a batch, read with a token."""
 
-    def __init__(self, ls: Longshore, id: int, token: str, jobs: bool) -> None:
+    def __init__(self, ls: Longshore, id: int, token: str, jobs: bool = False) -> None:
         self._session = ls.session
         self._path = f"/v1/batches/{id}/events"
         self._token = token

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from importlib.resources import files
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -14,11 +15,11 @@ from ..client import Longshore
 from ..errors import NotAllowed, NotFound, Unavailable
 from . import sse
 from .events import closed
-from .links import ViewLink
+from .links import PLURALS, ViewLink
 from .markup import Shown, job_element
 from .problems import HEADERS, answer
-from .reading import impatient, missing, show, shown
-from .relay import with_token
+from .reading import blank, impatient, missing, show, shown
+from .relay import BatchEvents, with_token
 from .views import View, find_view
 
 _SCRIPT = files("longshore.web").joinpath("job_view.js").read_bytes()
@@ -31,7 +32,7 @@ def view_routes(ls: Longshore, prefix: str) -> list[Route]:
         link, view = link_of(request, token), find_view(request.query_params.get("view", ""))
         if view is None:
             return _unknown_view(link.view)
-        now = await show(ls, link.job_id, token, view, link.label)
+        now = await show(ls, link, view)
         attributes = {} if now.is_last else link.polling()
         return HTMLResponse(job_element(now, attributes), headers=HEADERS)
 
@@ -45,25 +46,25 @@ def view_routes(ls: Longshore, prefix: str) -> list[Route]:
         headers = {"Cache-Control": "public, max-age=3600"}
         return Response(_SCRIPT, headers=headers, media_type="text/javascript")
 
-    return [
-        Route(f"{prefix}/jobs/{{id:int}}/view", with_token(fragment)),
-        Route(f"{prefix}/jobs/{{id:int}}/stream", with_token(stream)),
-        Route(f"{prefix}/job_view.js", script),
-    ]
+    routes = [Route(f"{prefix}/job_view.js", script)]
+    for plural in PLURALS.values():
+        routes.append(Route(f"{prefix}/{plural}/{{id:int}}/view", with_token(fragment)))
+        routes.append(Route(f"{prefix}/{plural}/{{id:int}}/stream", with_token(stream)))
+    return routes
 
 
 def link_of(request: Request, token: str) -> ViewLink:
     """Return what the address of a request says, with the prefix under which it was asked for."""
     given = request.query_params
-    job_id = int(request.path_params["id"])
-    prefix = request.url.path.rsplit(f"/jobs/{job_id}/", 1)[0]
+    prefix, plural, _, _ = request.url.path.rsplit("/", 3)
     return ViewLink(
-        job_id,
-        token,
-        given.get("view", ""),
-        given.get("label", ""),
-        _poll(given.get("poll")),
-        prefix,
+        id=int(request.path_params["id"]),
+        token=token,
+        view=given.get("view", ""),
+        label=given.get("label", ""),
+        poll=_poll(given.get("poll")),
+        prefix=prefix,
+        what="batch" if plural == PLURALS["batch"] else "job",
     )
 
 
@@ -94,16 +95,29 @@ async def view_stream(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerat
 
 
 async def _states(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerator[Shown, None]:
-    """Yield what a page shows of a job after each of its events, over restarts of the server."""
+    """Yield what a page shows of a job or batch after each of its events, over restarts of the
+    server.
+    """
     reader = impatient(ls)
     while True:
-        job = reader.job(link.job_id, token=link.token)
         try:
-            async with aclosing(closed(job.aevents())) as events:
-                async for event in events:
-                    if event.kind == "gone":
-                        yield Shown(link.job_id, "gone", link.label)
-                    elif event.kind in {"state", "progress"}:
-                        yield await shown(ls, job.to_dict(), view, link.label)
+            async with aclosing(_data(reader, link)) as read:
+                async for data in read:
+                    yield await shown(ls, link, data, view) if data else blank(link, "gone")
+            return
         except (Unavailable, NotAllowed, NotFound) as error:
-            yield missing(link.job_id, error, link.label)
+            yield missing(link, error)
+
+
+async def _data(ls: Longshore, link: ViewLink) -> AsyncGenerator[dict[str, Any] | None, None]:
+    """Yield the job or batch after each of its events; None if it was deleted."""
+    job = ls.job(link.id, token=link.token)
+    source = job if link.what == "job" else BatchEvents(ls, link.id, link.token)
+    async with aclosing(closed(source.aevents())) as events:
+        async for event in events:
+            if event.kind == "gone":
+                yield None
+            elif event.kind == "batch":
+                yield event.data
+            elif event.kind in {"state", "progress"}:
+                yield job.to_dict()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -55,6 +56,10 @@ class Reference(NamedTuple):
 def main(pipe: Connection[Any, Any], log_level: int) -> None:
     """Run attempts until the worker closes the pipe or dies."""
     os.setpgid(0, 0)
+    # A daemon of `multiprocessing` may not start processes, but tasks may: they are in the same
+    # process group, and end with it.
+    this: Any = multiprocessing.current_process()
+    this._config["daemon"] = False
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger().setLevel(log_level)
     capture.install()
