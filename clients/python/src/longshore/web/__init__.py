@@ -5,6 +5,8 @@
     @rt("/start")
     def post():
         return JobView(make_report.submit(7))
+
+`event_response` sends the events of a job or batch to a page as they are.
 """
 
 from __future__ import annotations
