@@ -1,10 +1,12 @@
 """Pages that show jobs: for Starlette, FastAPI, FastHTML and templates.
 
-app, rt = fast_app(routes=routes(ls))
+    app, rt = fast_app(routes=routes(ls))
 
-@rt("/start")
-def post():
-return JobView(make_report.submit(7))
+    @rt("/start")
+    def post():
+        return JobView(make_report.submit(7))
+
+`event_response` sends the events of a job or batch to a page as they are.
 """
 
 from __future__ import annotations
