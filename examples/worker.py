@@ -171,6 +171,7 @@ class Worker:
             signal.signal(number, self.stop)
         pool, failures = ThreadPoolExecutor(self.args.threads), 0
         threading.Thread(target=self.renew, daemon=True).start()
+        threading.Thread(target=self.watch, daemon=True).start()
         call = {"kinds": sorted(KINDS), "lease": f"{self.args.lease}s", "wait": "20s"}
         call["worker"] = f"{socket.gethostname()}-{os.getpid()}"
         while not self.is_stopping and (self.parent is None or self.parent.is_alive()):
@@ -187,6 +188,7 @@ class Worker:
                 else:
                     with self.ended:
                         self.leases.add(lease)
+                        self.ended.notify_all()  # the watch starts with the first lease
                     pool.submit(self.attempt, lease)
             failures = 0 if status == 200 else failures + 1
             if failures and not self.is_stopping:
@@ -200,7 +202,7 @@ class Worker:
         self.finish(lease, *lease.run())
         with self.ended:
             self.leases.discard(lease)
-            self.ended.notify()
+            self.ended.notify_all()
 
     def finish(self, lease, action, body):
         """Finishes a lease, and retries until the server responds.
@@ -265,6 +267,31 @@ class Worker:
         body = {"lease": f"{self.args.lease}s", **lease.token}
         status, answer, _ = self.call(lease.path + "renew", body)
         return {**answer, "status": status}
+
+    def watch(self):
+        """Stops jobs as soon as they are cancelled or their leases are lost.
+
+        A lease that starts while a request waits is in the next request, so each waits only a second.
+        """
+        failures = 0
+        while True:
+            with self.ended:
+                self.ended.wait_for(self.watched)
+                leases = self.watched()
+            body = {"leases": [{"id": lease.job["id"], **lease.token} for lease in leases], "wait": "1s"}
+            status, answer, retry_after = self.call("/v1/leases/watch", body)
+            if status == 404:
+                return log.info("the server is older: cancels arrive with the renewals of leases")
+            stopped = {(entry["id"], entry["lease_token"]) for entry in answer.get("leases", [])}
+            for lease in leases:
+                lease.is_stopped |= (lease.job["id"], lease.job["lease_token"]) in stopped
+            failures = 0 if status == 200 else failures + 1
+            if failures:
+                time.sleep(self.pause(failures, retry_after))
+
+    def watched(self):
+        """Returns the leases to watch, at most as many as a request may have."""
+        return [lease for lease in self.leases if not lease.is_stopped][:1000]
 
     def stop(self, *_):
         self.is_stopping = True

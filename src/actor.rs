@@ -7,7 +7,7 @@
 //!         |
 //!         |--- Commit ---------------> Inbox --> Writer
 //!         |--- Read -----------------> Reader x 2
-//!         '--- WaitForEnd, Subscribe, SubscribeToAll --> Announcer
+//!         '--- WaitForEnd, Subscribe, WatchLeases, ... --> Announcer
 //!
 //!  Writer --- Dispatch ---> Dispatcher --- Run, Stop ---> Worker x N (async, thread, process lanes)
 //!    |------- Announce ---> Announcer
@@ -22,13 +22,13 @@
 //! | [`inbox`](writer::inbox), Writer | Writer | `Flush`: commit what is in the inbox |
 //! | `Handle` | Writer | `AddWaitingWorker`, `RemoveWaitingWorker`: a remote worker waits for jobs, or no longer waits |
 //! | Writer | Dispatcher | `Dispatch`: attempts that ended, jobs that were leased, jobs that were cancelled |
-//! | Writer | Announcer | `Announce`: jobs and batches that ended, jobs that changed |
+//! | Writer | Announcer | `Announce`: jobs and batches that ended, jobs that changed, jobs that remote workers should stop |
 //! | Writer | Keeper | `DueAt`: a job becomes due at this time |
 //! | Dispatcher | Worker | `Run`, `Stop` |
 //! | Keeper | Dispatcher | `MaintainLeases`: renew the leases of running jobs, rescue jobs whose lease expired |
 //! | Keeper | Announcer | `Sweep`: forget clients that have gone away |
 //! | `Handle`, Keeper | Reader | `Read`: run this read and answer with its result |
-//! | `Handle` | Announcer | `WaitForEnd`, `Subscribe`, `SubscribeToAll` |
+//! | `Handle` | Announcer | `WaitForEnd`, `Subscribe`, `SubscribeToAll`, `WatchLeases`, `UnwatchLeases` |
 //! | `Server` | Writer, Dispatcher | `StartLeasing`; then `Drain`, `NotifyWhenIdle`, `StopAll` |
 //!
 //! All messages are in [`message`]. An actor sends a message to a recipient of that message and does
@@ -60,6 +60,7 @@ pub(crate) mod events;
 pub(crate) mod keeper;
 pub(crate) mod key_usage;
 pub(crate) mod keyring;
+pub(crate) mod learned_kinds;
 pub(crate) mod message;
 pub(crate) mod reader;
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! hold the jobs, so a plan costs the same however many jobs wait in the database.
 
 mod fair_share;
+mod learned_kinds;
 mod order;
 mod payloads;
 mod plan;
@@ -32,6 +33,7 @@ use crate::job::limit::{Held, Room};
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::time::Timestamp;
 use fair_share::Rotation;
+pub use learned_kinds::{KindChanges, LearnedKind, LearnedKinds};
 pub use order::{LeaseOrder, LeaseResult, ProviderShare, ReadyJob};
 pub(crate) use payloads::LARGE_PAYLOAD_BYTES;
 use payloads::Payloads;

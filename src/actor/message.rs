@@ -1,6 +1,6 @@
 //! All messages between actors, and the types of their answers.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use actix::{Message, Recipient};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
@@ -190,6 +190,8 @@ pub(crate) struct Announce {
     /// Batches that changed although none of their jobs did.
     pub(crate) closed_batches: Vec<BatchId>,
     pub(crate) changed: Vec<ChangedJob>,
+    /// Jobs of remote workers whose attempt ended or should stop.
+    pub(crate) stopped: Vec<JobId>,
     /// Jobs that failed for good, for the log of the server; filled without a client as well.
     pub(crate) failed: Vec<FailedJob>,
 }
@@ -200,6 +202,7 @@ impl Announce {
             && self.ended_batches.is_empty()
             && self.closed_batches.is_empty()
             && self.changed.is_empty()
+            && self.stopped.is_empty()
             && self.failed.is_empty()
     }
 }
@@ -226,6 +229,22 @@ pub(crate) struct WaitForEnd {
 #[rtype(result = "()")]
 pub(crate) struct Subscribe {
     pub(crate) subject: Subject,
+    pub(crate) notify: Weak<Notify>,
+}
+
+/// Handle to Announcer: notify a remote worker when the attempt of one of these jobs ends or should stop.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct WatchLeases {
+    pub(crate) jobs: Arc<[JobId]>,
+    pub(crate) notify: Weak<Notify>,
+}
+
+/// Handle to Announcer: the remote worker no longer watches these jobs.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct UnwatchLeases {
+    pub(crate) jobs: Arc<[JobId]>,
     pub(crate) notify: Weak<Notify>,
 }
 

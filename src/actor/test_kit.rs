@@ -139,6 +139,8 @@ pub(crate) fn leased_job(id: i64, kind: &str) -> LeasedJob {
         max_attempts: 3,
         timeout: Span::from_secs(60),
         batch: None,
+        tags: Vec::new(),
+        metadata: None,
         payload: Json::of(&1).unwrap(),
     }
 }

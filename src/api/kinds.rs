@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::job::{Kind, Lane};
+use crate::job::{Kind, Lane, Timestamp};
 
 /// The list of all kinds, sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,4 +18,7 @@ pub struct KindEntry {
     pub kind: Kind,
     /// Pool of workers that runs its jobs.
     pub lane: Lane,
+    /// Time at which a remote worker last asked for jobs of the kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_asked_at: Option<Timestamp>,
 }

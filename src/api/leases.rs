@@ -2,6 +2,7 @@
 
 mod report;
 mod request;
+mod watch;
 
 use serde::Serialize;
 
@@ -15,6 +16,10 @@ pub use report::{
 };
 pub use request::{
     CheckedLeaseJobsRequest, LEASE_RANGE, LeaseJobsRequest, MAX_NAMES, MAX_WORKER_LEN,
+};
+pub use watch::{
+    CheckedWatchLeasesRequest, MAX_WATCHED, UnreadableLease, WatchLeasesRequest, WatchedLeaseView,
+    WatchedLeases,
 };
 
 /// Response to a [`LeaseJobsRequest`].
@@ -48,6 +53,12 @@ pub struct LeasedJobView {
     pub lease_token: LeaseToken,
     /// Time at which the lease expires unless it is renewed.
     pub lease_expires_at: Timestamp,
+    /// Tags of the job, if it has any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// JSON object of the application, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Json>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -65,6 +76,8 @@ impl From<LeasedJob> for LeasedJobView {
             batch: job.batch,
             lease_token: job.lease.token,
             lease_expires_at: job.lease_expires_at,
+            tags: job.tags,
+            metadata: job.metadata,
             payload: job.payload,
         }
     }

@@ -65,6 +65,8 @@ pub enum RouteName {
     LeaseJobs,
     /// Applies the actions of a remote worker to many leases.
     ActOnLeases,
+    /// Returns the leases whose jobs a remote worker should stop.
+    WatchLeases,
     /// Applies one action of a remote worker to a lease.
     ActOnLease,
     /// Cancels a job.
@@ -178,6 +180,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::Delete, "/v1/jobs/{id}", RouteName::DeleteJob, ADMIN),
     route(Method::Post, "/v1/leases", RouteName::LeaseJobs, WORK),
     route(Method::Post, "/v1/leases/finish", RouteName::ActOnLeases, WORK),
+    route(Method::Post, "/v1/leases/watch", RouteName::WatchLeases, WORK),
     route(Method::Post, "/v1/leases/{id}/{action}", RouteName::ActOnLease, WORK),
     route(Method::Post, "/v1/jobs/{id}/cancel", RouteName::CancelJob, SUBMIT),
     route(Method::Post, "/v1/jobs/{id}/retry", RouteName::RetryJob, ADMIN),

@@ -41,6 +41,33 @@ impl QueuePattern {
     }
 }
 
+impl QueuePattern {
+    /// Returns whether some text matches both patterns.
+    ///
+    /// Row by row, `reachable[j]` says whether the text so far can be matched by the start of this pattern up
+    /// to the row and by the first `j` letters of the other one.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (rows, columns) = (self.0.as_bytes(), other.0.as_bytes());
+        let mut reachable = vec![false; columns.len() + 1];
+        reachable[0] = true;
+        for (j, letter) in columns.iter().enumerate() {
+            reachable[j + 1] = reachable[j] && *letter == b'*';
+        }
+        for row in rows {
+            let above = reachable.clone();
+            reachable[0] = above[0] && *row == b'*';
+            for (j, column) in columns.iter().enumerate() {
+                reachable[j + 1] = match (row, column) {
+                    // A star matches nothing, or one more letter of the other pattern.
+                    (b'*', _) | (_, b'*') => above[j] || above[j + 1] || reachable[j],
+                    _ => above[j] && row == column,
+                };
+            }
+        }
+        reachable[columns.len()]
+    }
+}
+
 impl FromStr for QueuePattern {
     type Err = InvalidPattern;
 
@@ -103,6 +130,24 @@ impl QueueAccess {
         }
     }
 
+    /// Returns whether some queue may be used with both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => true,
+            (Self::Only(own), Self::Only(others)) => {
+                own.iter().any(|own| others.iter().any(|other| own.overlaps(other)))
+            }
+        }
+    }
+
+    /// Returns the patterns; none if all queues may be used.
+    pub fn patterns(&self) -> &[QueuePattern] {
+        match self {
+            Self::All => &[],
+            Self::Only(patterns) => patterns,
+        }
+    }
+
     /// Returns the patterns as a JSON array, for queries; `None` if all queues may be used.
     pub fn to_json(&self) -> Option<String> {
         match self {
@@ -148,6 +193,35 @@ mod tests {
         }
         for invalid in ["", "Mail", "a b", "a?", "[a]", &"a".repeat(65)] {
             assert_eq!(invalid.parse::<QueuePattern>(), Err(InvalidPattern), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn patterns_overlap_if_a_name_matches_both() {
+        let overlap = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| text.parse::<QueuePattern>().unwrap());
+            assert_eq!(one.overlaps(&other), other.overlaps(&one), "{one} {other}");
+            one.overlaps(&other)
+        };
+        for (one, other) in [
+            ("mail", "mail"),
+            ("shop.*", "shop.mail"),
+            ("shop.*", "*.mail"),
+            ("*", "x"),
+            ("a*c", "ab*"),
+            ("a*", "a"),
+            ("*a*", "*b*"),
+        ] {
+            assert!(overlap(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("mail", "mail2"),
+            ("shop.*", "blog.*"),
+            ("shop.*", "shop"),
+            ("a*c", "a*d"),
+            ("*.eu", "mail.us"),
+        ] {
+            assert!(!overlap(one, other), "{one} {other}");
         }
     }
 

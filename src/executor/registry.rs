@@ -232,15 +232,15 @@ impl Registry {
         self.defaults.get(kind).unwrap_or(&self.other_defaults)
     }
 
-    /// Returns the lane that runs jobs of `kind`. `requested` is the lane that the submission names.
+    /// Returns the lane that runs jobs of `kind`, or `None` if the kind is not known. `requested` is the lane
+    /// that the submission names.
     ///
     /// # Errors
-    /// Returns a [`Problem`] if the kind is not known, is not a valid name, or does not run in the
-    /// requested lane.
-    pub fn lane_of(&self, kind: &str, requested: Option<Lane>) -> Result<Lane, Problem> {
+    /// Returns a [`Problem`] if the kind is not a valid name, or does not run in the requested lane.
+    pub fn lane_of(&self, kind: &str, requested: Option<Lane>) -> Result<Option<Lane>, Problem> {
         if requested == Some(Lane::Remote) {
             let problem = || Problem::new("/kind", InvalidName);
-            return if is_name(kind) { Ok(Lane::Remote) } else { Err(problem()) };
+            return if is_name(kind) { Ok(Some(Lane::Remote)) } else { Err(problem()) };
         }
         let kind_lane = match self.kinds.get(kind) {
             Some(executor) => executor.lane(),
@@ -249,27 +249,14 @@ impl Registry {
                 let why = "is reserved for the webhooks of the server; set callback on a job instead";
                 return Err(Problem::new("/kind", why));
             }
-            None => return Err(self.unknown_kind()),
+            None => return Ok(None),
         };
-        match requested {
-            Some(requested) if requested != kind_lane => {
-                let why = format!(
-                    "jobs of kind {kind} run in the {kind_lane} lane; \
-                     use that lane or remote, or omit the field"
-                );
-                Err(Problem::new("/lane", why))
-            }
-            _ => Ok(kind_lane),
-        }
+        kind_lane.check_requested(kind, requested).map(Some)
     }
 
-    fn unknown_kind(&self) -> Problem {
-        let known = self.kinds().join(", ");
-        let why = format!(
-            "is not a known kind; known kinds: {known}; \
-             for a kind that only your remote workers run, set \"lane\": \"remote\""
-        );
-        Problem::new("/kind", why)
+    /// Returns whether jobs of a kind run in this process, unless a submission names the lane `remote`.
+    pub fn runs_here(&self, kind: &str) -> bool {
+        self.kinds.contains_key(kind) || kind == CALLBACK_KIND
     }
 
     /// Returns the names of all kinds, sorted: those that run in this process and those that only

@@ -6,7 +6,7 @@ use actix_web::web::{Payload, ReqData};
 
 use crate::api::leases::{
     LeaseAction, LeaseAnswer, LeaseAnswers, LeaseJobsRequest, LeaseReport, LeasedJobView,
-    LeasedJobs,
+    LeasedJobs, WatchLeasesRequest, WatchedLeaseView, WatchedLeases,
 };
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
@@ -14,6 +14,7 @@ use crate::http::request::body::{self, BodyFormat};
 use crate::http::request::json_list::{at_line, lines};
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, in_room, ok};
+use crate::job::lease::LeasedJob;
 use crate::job::problem::{CountedList, Problem, Short};
 use crate::server::{AnswerShare, ByteShare, Error, Handle, LeaseActionResult, LeaseReportResult};
 
@@ -113,7 +114,7 @@ pub(super) async fn lease(
 ) -> HandlerResult {
     let wanted: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
     let jobs = handle.lease(wanted).await?;
-    let bytes = jobs.iter().map(|job| job.payload.as_str().len()).sum();
+    let bytes = jobs.iter().map(LeasedJob::text_bytes).sum();
     let room = handle.reserve_answer(AnswerShare::Workers, bytes);
     // The jobs of an answer that has no room would wait for the end of their lease.
     let room = room.inspect_err(|_no_room| handle.release(&jobs))?;
@@ -158,6 +159,25 @@ pub(super) async fn act_on_list(
     let entries = results.into_iter().zip(places).enumerate();
     let answers = entries.map(|(index, (result, place))| answer_in_list(index, result, place));
     Ok(in_room(ok(&LeaseAnswers { answers: answers.collect() }), room))
+}
+
+pub(super) async fn watch(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: ReqData<Handle>,
+) -> HandlerResult {
+    let watch: WatchLeasesRequest = body::json(&request, payload, &handle).await?;
+    let found = handle.watch_leases(watch).await?;
+    let unreadable = found.unreadable.into_iter().map(|mut entry| {
+        let problems = std::mem::take(&mut entry.problems);
+        let rejection = Rejection::invalid(StatusCode::UNPROCESSABLE_ENTITY, problems);
+        let (_, problem) = rejection.entry_problem();
+        WatchedLeaseView::unreadable(&entry, problem)
+    });
+    let stopped = found.leases.into_iter();
+    let stopped = stopped.filter_map(|(lease, state)| WatchedLeaseView::of(lease, state));
+    Ok(ok(&WatchedLeases { leases: stopped.chain(unreadable).collect() }))
 }
 
 fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {

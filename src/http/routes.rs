@@ -46,6 +46,7 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::DeleteJob => route.to(jobs::delete),
         RouteName::LeaseJobs => route.to(leases::lease),
         RouteName::ActOnLeases => route.to(leases::act_on_list),
+        RouteName::WatchLeases => route.to(leases::watch),
         RouteName::ActOnLease => route.to(leases::act),
         RouteName::CancelJob => route.to(jobs::cancel_job),
         RouteName::RetryJob => route.to(jobs::retry_job),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::problem::Problem;
+
 /// Pool of workers that runs a job. The numbers are stored in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,6 +45,25 @@ impl Lane {
     /// Returns the lane that the database stores as `code`.
     pub fn from_code(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|lane| lane.code() == code)
+    }
+
+    /// Returns this lane, in which jobs of a kind run. `requested` is the lane that a submission names.
+    ///
+    /// # Errors
+    /// Returns the problem of a submission that names another lane.
+    pub(crate) fn check_requested(
+        self,
+        kind: &str,
+        requested: Option<Self>,
+    ) -> Result<Self, Problem> {
+        if requested.is_none_or(|requested| requested == self) {
+            return Ok(self);
+        }
+        let other = if self == Self::Remote { "" } else { " or remote" };
+        let why = format!(
+            "jobs of kind {kind} run in the {self} lane; use that lane{other}, or omit the field"
+        );
+        Err(Problem::new("/lane", why))
     }
 
     /// Returns the name of this lane in JSON and in the configuration.

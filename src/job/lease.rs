@@ -27,6 +27,17 @@ pub struct Lease {
     pub token: LeaseToken,
 }
 
+/// What a remote worker must know about a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseState {
+    /// The worker holds the lease, and its attempt should go on.
+    Held,
+    /// The worker holds the lease, but its job was cancelled: the attempt should stop.
+    CancelRequested,
+    /// The worker does not hold the lease, so it can no longer report an outcome.
+    Stale,
+}
+
 /// A leased job, with the data that a worker needs to run it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedJob {
@@ -54,6 +65,23 @@ pub struct LeasedJob {
     pub provider: Option<ProviderName>,
     /// API key with which the job was submitted, if any.
     pub key: Option<KeyId>,
+    /// Tags of the job; empty for a job that runs in the server, because only remote workers get them.
+    pub tags: Vec<String>,
+    /// JSON object of the application, if any; `None` for a job that runs in the server.
+    pub metadata: Option<Json>,
     /// Input of the job.
     pub payload: Json,
+}
+
+impl LeasedJob {
+    /// Returns the size of the payload, tags and metadata, in bytes.
+    pub fn text_bytes(&self) -> usize {
+        let tags = self.tags.iter().map(String::len).sum::<usize>();
+        self.payload.as_str().len() + tags + self.metadata_bytes()
+    }
+
+    /// Returns the size of the metadata, in bytes.
+    pub fn metadata_bytes(&self) -> usize {
+        self.metadata.as_ref().map_or(0, |metadata| metadata.as_str().len())
+    }
 }

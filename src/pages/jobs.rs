@@ -25,6 +25,8 @@ use list_query::{ListQuery, PAGE_SIZE};
 
 /// Maximum number of queues suggested in the filter. Other names can be typed.
 const MAX_QUEUES: usize = 200;
+/// Maximum number of kinds that the filter suggests.
+const MAX_KINDS: usize = 200;
 
 pub(super) fn resource() -> Resource {
     page_resource("/jobs", list)
@@ -81,7 +83,7 @@ async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
         action_summary: action_summary(&fields),
         tabs: tabs(&list, counts),
         queues: queue_names(&queues),
-        kinds: handle.kinds(),
+        kinds: handle.kinds().into_iter().take(MAX_KINDS).collect(),
         rows: JobRow::all("job", &found.jobs, handle.now()),
         back: list.query(),
         newest: list.before.is_some().then(|| list.first().query()),

@@ -25,6 +25,7 @@ use crate::pages::forms::form_token;
 use crate::pages::parts::json_view::JsonView;
 use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::parts::query::query_string;
+use crate::pages::parts::time::RelativeTime;
 use crate::pages::response::error_page::PageError;
 use crate::pages::response::render::render_with_status;
 use crate::pages::response::resource::{form_route, page_resource};
@@ -45,6 +46,8 @@ struct SubmitPage {
     kinds: Vec<String>,
     kind: String,
     description: &'static str,
+    /// Time at which a remote worker last asked for the kind.
+    last_asked_at: Option<RelativeTime>,
     /// Whether the payload is edited as JSON instead of in fields.
     as_json: bool,
     /// Query string that switches between fields and JSON. `None` if the kind has no fields.
@@ -233,7 +236,11 @@ impl SubmitPage {
             (true, _) => Some(switch_to(None)),
             (false, _) => Some(switch_to(Some("json"))),
         };
-        let mut kinds = handle.kinds();
+        let known = handle.known_kinds();
+        let chosen = known.iter().find(|known| known.kind.as_str() == kind);
+        let asked_at = chosen.and_then(|known| known.last_asked_at);
+        let last_asked_at = asked_at.map(|at| RelativeTime::new(at, handle.now()));
+        let mut kinds: Vec<String> = known.into_iter().map(|known| known.kind.into()).collect();
         if !kinds.contains(&kind) {
             kinds.push(kind.clone());
         }
@@ -241,6 +248,7 @@ impl SubmitPage {
             layout: Layout::fixed(Permissions::of(handle), "Submit a job", NavItem::Submit),
             kinds,
             description: kinds::description(&kind),
+            last_asked_at,
             kind,
             as_json,
             alternative,

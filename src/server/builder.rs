@@ -23,7 +23,7 @@ use crate::job::problem::Problem;
 use crate::job::submission::on_end::callback::CallbackOwner;
 use crate::job::{JobKind, KindDefaults};
 use crate::metrics::recorder::Recorder;
-use crate::roster::Roster;
+use crate::roster::{LearnedKinds, Roster};
 use crate::server::Server;
 use crate::server::builder::first_key::FirstKeyError;
 use crate::server::builder::recovery::{
@@ -303,6 +303,7 @@ impl Builder {
         if is_key_required && !keys.any_existed {
             return Err(StartError::KeyRequired);
         }
+        let learned_kinds = LearnedKinds::new(point_reads.learned_kinds()?, clock.now());
         let prune_hold = check_clock(&mut store, &mut point_reads, &config, &clock)?;
         let recorder = Recorder::new(clock.now(), point_reads.counts()?, remote_running);
         let parts = Parts {
@@ -315,6 +316,7 @@ impl Builder {
             keyring: Arc::new(Keyring::new(&keys, Signer::new(secret), bounds)),
             webhook_secrets,
             registry: Arc::new(registry),
+            learned_kinds,
             config: Arc::new(config),
             clock,
         };

@@ -24,6 +24,7 @@ use crate::actor::events::publisher::Publisher;
 use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::keyring::KeyEntry;
 use crate::actor::keyring::Keyring;
+use crate::actor::learned_kinds::SharedLearnedKinds;
 use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
 use crate::actor::webhook_secrets::SharedWebhookSecrets;
@@ -35,7 +36,7 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
-use crate::job::{BatchId, Job, JobId, JobPatch, Kind, Lane, Timestamp};
+use crate::job::{BatchId, Job, JobId, JobPatch, Timestamp};
 use crate::server::error::Error;
 use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
@@ -63,6 +64,7 @@ pub(super) struct Connections {
     pub(super) prune_hold: PruneHold,
     pub(super) keyring: Arc<Keyring>,
     pub(super) webhook_secrets: SharedWebhookSecrets,
+    pub(super) learned_kinds: SharedLearnedKinds,
 }
 
 /// Phase of the server's life. It only moves forward.
@@ -133,19 +135,9 @@ impl Handle {
         &self.inner.config
     }
 
-    /// Returns the kinds that this server runs, sorted.
-    pub fn kinds(&self) -> Vec<String> {
-        self.inner.registry.kinds()
-    }
-
     /// Returns the time of the server's clock.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
-    }
-
-    /// Returns the kinds that this server runs, sorted, each with its lane.
-    pub fn kinds_with_lanes(&self) -> Vec<(Kind, Lane)> {
-        self.inner.registry.kinds_with_lanes()
     }
 
     pub(super) fn registry(&self) -> &Registry {

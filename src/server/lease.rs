@@ -1,5 +1,8 @@
 //! Leases of remote workers: wait for jobs, renew their leases, finish them.
 
+pub(in crate::server) mod kinds;
+mod watch;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
@@ -21,6 +24,8 @@ use crate::server::handle::bounds::HeldPermit;
 use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
+
+pub use watch::LeaseWatchResult;
 
 /// Id of the next waiting worker. Ids rise, so that the longest waiting worker is served first.
 static NEXT_WAITING_WORKER: AtomicU64 = AtomicU64::new(1);
@@ -65,7 +70,8 @@ pub struct LeaseReportResult {
 
 impl Handle {
     /// Leases jobs for a remote worker. If no job is available, waits for one as long as the request
-    /// says, then returns an empty list.
+    /// says, then returns an empty list. The kinds that the request names are known from then on, see
+    /// [`Handle::known_kinds`].
     ///
     /// Dropping the future releases the jobs that were leased for it.
     ///
@@ -80,8 +86,9 @@ impl Handle {
         for queue in request.filter.queues.iter().flat_map(|queues| queues.iter()) {
             self.check_queue(queue)?;
         }
-        let wait = request.wait;
+        let (wait, filter) = (request.wait, request.filter.clone());
         let mut guard = self.add_waiting_worker(request)?;
+        self.learn_kinds(&filter).await;
         tokio::select! {
             biased;
             lease_reply = &mut guard.jobs => guard.receive(lease_reply).await,

@@ -236,10 +236,7 @@ impl Handle {
         now: Timestamp,
         chain: Chain,
     ) -> Result<NewJob, Vec<Problem>> {
-        let lane = self
-            .registry()
-            .lane_of(&submission.kind, submission.lane)
-            .map_err(|problem| vec![problem])?;
+        let lane = self.lane_of(&submission).map_err(|problem| vec![problem])?;
         let max = self.config().limits.max_payload_bytes;
         if submission.payload.as_str().len() > max {
             let detail = format!("must be at most {max} bytes");

@@ -54,7 +54,8 @@ pub enum Answer {
     /// Answer to [`Write::Retry`](crate::store::Write::Retry),
     /// [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log),
     /// [`Write::TimeBuckets`](crate::store::Write::TimeBuckets) and
-    /// [`Write::DeleteWebhookSecret`](crate::store::Write::DeleteWebhookSecret).
+    /// [`Write::DeleteWebhookSecret`](crate::store::Write::DeleteWebhookSecret),
+    /// [`Write::LearnKinds`](crate::store::Write::LearnKinds).
     Done,
 }
 

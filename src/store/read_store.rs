@@ -13,8 +13,10 @@ use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
-use crate::job::{BatchId, Job, JobId, Log, Timestamp, ProviderName};
+use crate::job::lease::{Lease, LeaseState};
+use crate::job::{BatchId, Job, JobId, KeyId, Log, Timestamp, ProviderName};
 use crate::metrics::counters::Counters;
+use crate::roster::LearnedKind;
 use crate::store::error::StoreError;
 use crate::store::filter::{EndQuery, JobFilter, ResultQuery};
 use crate::store::page::{BatchPage, BatchUpdate, JobPage, ResultPage};
@@ -165,6 +167,18 @@ pub trait ReadStore: Send {
     /// See [`ReadStore`].
     fn limits_of_job(&mut self, id: JobId, now: Timestamp) -> Result<Option<LimitsOfJob>, StoreError>;
 
+    /// Returns for each lease whether the remote worker with this key holds it, in the order of `leases`, as a
+    /// renewal would find. The state of a lease in a queue that the caller may not use is
+    /// [`LeaseState::Stale`].
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn lease_states(
+        &mut self,
+        leases: &[Lease],
+        key: Option<KeyId>,
+    ) -> Result<Vec<LeaseState>, StoreError>;
+
     /// Returns the state of all providers, ordered by name.
     ///
     /// # Errors
@@ -182,6 +196,12 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn webhook_secrets(&mut self) -> Result<Vec<StoredWebhookSecret>, StoreError>;
+
+    /// Returns the kinds that remote workers made known, in any order.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn learned_kinds(&mut self) -> Result<Vec<LearnedKind>, StoreError>;
 
     /// Returns the number of jobs of every queue by state, in any order.
     ///

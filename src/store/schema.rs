@@ -190,6 +190,16 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    learned_kinds (kind, queues) {
+        kind -> Text,
+        queues -> Text,
+        asked_at -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     logs (job_id) {
         job_id -> Integer,
         total -> Integer,
@@ -340,6 +350,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_extras,
     job_tags,
     jobs,
+    learned_kinds,
     logs,
     providers,
     queue_counts,

@@ -3,6 +3,7 @@
 mod access;
 pub mod admin;
 mod keys;
+mod learned_kinds;
 mod list;
 mod read;
 mod statement;

@@ -72,6 +72,8 @@ impl TestAttempt {
             batch: None,
             provider: None,
             key: None,
+            tags: Vec::new(),
+            metadata: None,
             payload: Json::null(),
         };
         Self { job, max_result_bytes: 1 << 20, app_state: AppState::default() }

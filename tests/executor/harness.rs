@@ -67,6 +67,8 @@ pub(crate) fn leased(kind: &str, payload: &Value, timeout: Duration) -> LeasedJo
         batch: None,
         provider: None,
         key: None,
+        tags: Vec::new(),
+        metadata: None,
         payload: Json::of(payload).unwrap(),
     }
 }

@@ -16,8 +16,9 @@ fn every_built_in_kind_has_its_lane() {
     let lanes =
         ["http", "chat", "command", "sleep", "echo"].map(|kind| registry.lane_of(kind, None));
     let expected = [Lane::Async, Lane::Async, Lane::Process, Lane::Async, Lane::Async];
-    assert_eq!(lanes, expected.map(Ok));
-    assert_eq!(registry.lane_of("fax", None).unwrap_err().pointer, "/kind");
+    assert_eq!(lanes, expected.map(|lane| Ok(Some(lane))));
+    assert_eq!(registry.lane_of("fax", None), Ok(None));
+    assert!(registry.runs_here("echo") && !registry.runs_here("fax"));
     assert!(registry.executor("fax").is_none());
     assert_eq!(registry.check("fax", &Json::null()), Ok(None));
 }
@@ -27,8 +28,8 @@ fn the_type_of_a_handler_determines_its_lane() {
     let mut registry = registry();
     registry.add_handler("resize", no_op()).unwrap();
     registry.add_handler("hash", Handler::blocking(|_, (): ()| Ok(()))).unwrap();
-    assert_eq!(registry.lane_of("resize", None), Ok(Lane::Async));
-    assert_eq!(registry.lane_of("hash", None), Ok(Lane::Thread));
+    assert_eq!(registry.lane_of("resize", None), Ok(Some(Lane::Async)));
+    assert_eq!(registry.lane_of("hash", None), Ok(Some(Lane::Thread)));
     assert_eq!(registry.kinds().len(), 7);
 }
 

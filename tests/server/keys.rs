@@ -9,6 +9,7 @@ mod matrix;
 mod mounted;
 mod python_worker;
 pub(crate) mod secrets;
+mod shared_server;
 mod tokens;
 mod visibility;
 

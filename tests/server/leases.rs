@@ -1,10 +1,12 @@
 //! `/v1/leases`: remote workers lease jobs, renew leases and report outcomes.
 
 mod deferred;
+mod learned_kinds;
 mod long_log;
 mod odd_reports;
 mod shell_worker;
 mod waiting;
+mod watch;
 
 use serde_json::{Value, json};
 
@@ -36,6 +38,19 @@ fn a_lease_contains_everything_that_a_worker_needs() {
     assert_eq!(shown["lease_expires_at"], leased["lease_expires_at"]);
     let span = |end: &str| between(&shown["started_at"], &leased[end]).as_secs();
     assert_eq!((span("lease_expires_at"), span("deadline_at")), (30, 90));
+}
+
+#[test]
+fn a_lease_contains_the_tags_and_the_metadata_of_a_job_that_has_them() {
+    let server = Server::start();
+    let metadata = json!({"user": 7, "words": ["\u{e4}"]});
+    server.submit(&with(remote(1), &json!({"tags": ["b", "a"], "metadata": metadata})));
+    server.submit(&with(remote(2), &json!({"metadata": {}})));
+    server.submit(&remote(3));
+    let leased = lease(&server, 3, &json!({"kinds": ["resize"]}));
+    assert_eq!((&leased[0]["tags"], &leased[0]["metadata"]), (&json!(["b", "a"]), &metadata));
+    assert_eq!((leased[1].get("tags"), &leased[1]["metadata"]), (None, &json!({})));
+    assert_eq!((leased[2].get("tags"), leased[2].get("metadata")), (None, None));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! also logs the jobs that failed for good, so that a slow log does not delay the Writer.
 //!
 //! It owns the reply channels of waiting clients, the `Notify`s of subscribers to one job or batch,
-//! and the feeds of subscribers to all jobs. It carries no data: a woken client reads the row. A
+//! those of remote workers that watch their leases, and the feeds of subscribers to all jobs. It carries no data: a woken client reads the row. A
 //! client registers first and reads the row second, so it misses no change. The Announcer promises that
 //! a slow or dead client never blocks it, and that dead clients are removed at least once a minute.
 
@@ -16,8 +16,10 @@ use tokio::time::Instant;
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::events::failure_log::FailureLog;
 use crate::actor::events::feed::Feed;
+use crate::actor::events::lease_watches::LeaseWatches;
 use crate::actor::message::{
-    Announce, ChangedJob, Subject, Subscribe, SubscribeToAll, Sweep, WaitForEnd,
+    Announce, ChangedJob, Subject, Subscribe, SubscribeToAll, Sweep, UnwatchLeases, WaitForEnd,
+    WatchLeases,
 };
 use crate::actor::vital::Vital;
 
@@ -29,6 +31,8 @@ pub(crate) struct Announcer {
     subscribers: HashMap<Subject, Vec<Weak<Notify>>>,
     /// Feeds of the subscribers to all jobs.
     feeds: Vec<Weak<Feed>>,
+    /// Remote workers that wait until they should stop a job.
+    lease_watches: LeaseWatches,
     failure_log: FailureLog,
     _vital: Vital,
 }
@@ -39,6 +43,7 @@ impl Announcer {
             waiters: HashMap::new(),
             subscribers: HashMap::new(),
             feeds: Vec::new(),
+            lease_watches: LeaseWatches::default(),
             failure_log: FailureLog::default(),
             _vital: vital,
         }
@@ -67,6 +72,7 @@ impl Announcer {
         for batch in &announce.closed_batches {
             self.notify(Subject::Batch(*batch));
         }
+        self.lease_watches.notify(&announce.stopped);
         self.notify_subscribers(&announce.changed);
     }
 
@@ -153,6 +159,22 @@ impl Handler<SubscribeToAll> for Announcer {
 
     fn handle(&mut self, SubscribeToAll(feed): SubscribeToAll, _: &mut Self::Context) {
         self.feeds.push(feed);
+    }
+}
+
+impl Handler<WatchLeases> for Announcer {
+    type Result = ();
+
+    fn handle(&mut self, watch: WatchLeases, _: &mut Self::Context) {
+        self.lease_watches.add(&watch);
+    }
+}
+
+impl Handler<UnwatchLeases> for Announcer {
+    type Result = ();
+
+    fn handle(&mut self, unwatch: UnwatchLeases, _: &mut Self::Context) {
+        self.lease_watches.remove(&unwatch);
     }
 }
 

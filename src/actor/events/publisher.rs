@@ -13,10 +13,10 @@ use crate::actor::events::failure_log::FailedJob;
 use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::message::{Announce, ChangedJob};
 use crate::actor::send_to;
-use crate::job::{BatchId, JobId, QueueName, State, Timestamp};
+use crate::job::{BatchId, JobId, Lane, QueueName, State, Timestamp};
 use crate::store::Change;
 
-/// Numbers of registered clients, shared with the `Handle`. If both are zero, nothing is announced.
+/// Numbers of registered clients, shared with the `Handle`. If all are zero, nothing is announced.
 ///
 /// A client registers here before it reads the row. If the Writer read the count just before that,
 /// the change is already committed, so the client's read finds it.
@@ -24,6 +24,8 @@ use crate::store::Change;
 pub(crate) struct ClientCounts {
     /// Number of clients that wait for the end of a job or batch.
     pub(crate) waiters: Arc<AtomicUsize>,
+    /// Number of remote workers that watch their leases.
+    pub(crate) lease_watches: Arc<AtomicUsize>,
     /// Number of subscribers of event streams.
     pub(crate) subscribers: Arc<AtomicUsize>,
 }
@@ -63,6 +65,8 @@ pub(crate) struct CommitEffects<'a> {
     pub(crate) ended_batches: Vec<BatchId>,
     /// Batches that were closed.
     pub(crate) closed_batches: Vec<BatchId>,
+    /// Running jobs that were cancelled, so that their attempts should stop.
+    pub(crate) cancelled: Vec<JobId>,
 }
 
 impl Publisher {
@@ -78,12 +82,19 @@ impl Publisher {
         effects: CommitEffects<'_>,
         announcer: &Recipient<Announce>,
     ) -> bool {
-        let CommitEffects { changes, reported, ended_batches, closed_batches } = effects;
+        let CommitEffects { changes, reported, ended_batches, closed_batches, cancelled } = effects;
         let mut announce = Announce { failed: FailedJob::all(changes), ..Announce::default() };
         if self.client_counts.waiters.load(Ordering::SeqCst) > 0 {
             let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
             announce.ended_jobs = changes.iter().filter(is_end).map(|change| change.job).collect();
             announce.ended_batches = ended_batches;
+        }
+        if self.client_counts.lease_watches.load(Ordering::SeqCst) > 0 {
+            let is_end = |change: &&Change| {
+                change.lane == Lane::Remote && change.from == Some(State::Running)
+            };
+            let ended = changes.iter().filter(is_end).map(|change| change.job);
+            announce.stopped = ended.chain(cancelled).collect();
         }
         if self.client_counts.subscribers.load(Ordering::SeqCst) > 0 {
             let reported = reported.into_iter().map(ChangedJob::from);
@@ -111,7 +122,7 @@ impl From<&Change> for ChangedJob {
 mod tests {
     use super::*;
     use crate::actor::test_kit::{at, probe};
-    use crate::job::{FailedAttempt, Lane};
+    use crate::job::FailedAttempt;
     use crate::metrics::recorder::Recorder;
 
     fn completed(job: i64) -> Change {
@@ -141,9 +152,14 @@ mod tests {
         let publish = || {
             let reported = vec![(JobId(2), "mail".parse().unwrap())];
             let ended_batches = vec![BatchId(3)];
-            let closed_batches = vec![BatchId(4)];
-            let effects =
-                CommitEffects { changes: &changes, reported, ended_batches, closed_batches };
+            let (closed_batches, cancelled) = (vec![BatchId(4)], vec![JobId(4)]);
+            let effects = CommitEffects {
+                changes: &changes,
+                reported,
+                ended_batches,
+                closed_batches,
+                cancelled,
+            };
             assert!(publisher.announce(effects, &announcer));
         };
         let counts = &publisher.client_counts;
@@ -153,12 +169,17 @@ mod tests {
         drop(waiter);
         let _subscriber = CountGuard::new(&counts.subscribers);
         publish();
+        let _watch = CountGuard::new(&counts.lease_watches);
+        publish();
         let first: Announce = announced.next().await;
         assert_eq!((first.ended_jobs, first.ended_batches), (vec![JobId(1)], vec![BatchId(3)]));
         assert!(first.changed.is_empty());
         let second = announced.next().await;
         assert_eq!(second.changed.iter().map(|job| job.job.0).collect::<Vec<_>>(), [1, 2]);
-        assert!(second.ended_jobs.is_empty() && announced.try_next().is_none());
+        assert!(second.ended_jobs.is_empty() && second.stopped.is_empty());
+        // The completed job is not one of a remote worker.
+        assert_eq!(announced.next().await.stopped, [JobId(4)]);
+        assert!(announced.try_next().is_none());
     }
 
     #[actix_web::test]
@@ -169,9 +190,10 @@ mod tests {
         let attempt = FailedAttempt { kind: "echo".into(), attempt: 5, code: "x".into() };
         let failed = Some(Box::new(attempt.clone()));
         let changes = [completed(1), Change { failed, ..completed(2) }];
-        let (reported, ended_batches) = (Vec::new(), Vec::new());
+        let (reported, ended_batches, cancelled) = (Vec::new(), Vec::new(), Vec::new());
         let closed_batches = Vec::new();
-        let effects = CommitEffects { changes: &changes, reported, ended_batches, closed_batches };
+        let effects =
+            CommitEffects { changes: &changes, reported, ended_batches, closed_batches, cancelled };
         assert!(publisher.announce(effects, &announcer));
         let announce: Announce = announced.next().await;
         let failed = FailedJob { job: JobId(2), queue: "mail".parse().unwrap(), attempt };

@@ -37,7 +37,9 @@ impl Writer {
             changes.get(caused_from..).unwrap_or_default(),
         );
         self.deliver_granted();
-        let effects = CommitEffects { changes: &changes, reported, ended_batches, closed_batches };
+        let cancelled = dispatch.cancelled.clone();
+        let effects =
+            CommitEffects { changes: &changes, reported, ended_batches, closed_batches, cancelled };
         self.notify_peers(dispatch, effects);
     }
 

@@ -13,6 +13,7 @@ use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::keyring::Keyring;
+use crate::actor::learned_kinds::SharedLearnedKinds;
 use crate::actor::message::StartLeasing;
 use crate::actor::reader::Reader;
 use crate::actor::send;
@@ -27,7 +28,7 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::{Lane, Span};
 use crate::metrics::recorder::Recorder;
-use crate::roster::Roster;
+use crate::roster::{LearnedKinds, Roster};
 use crate::server::Server;
 use crate::server::handle::{Connections, Handle};
 use crate::store::{ReadStore, WriteStore};
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) webhook_secrets: Arc<WebhookSecrets>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) learned_kinds: LearnedKinds,
     pub(crate) config: Arc<Config>,
     pub(crate) clock: Clock,
 }
@@ -56,7 +58,6 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
     let recorder = SharedRecorder::new(recorder);
     let publisher = Publisher { client_counts: ClientCounts::default(), recorder };
     let mut threads = Threads::default();
-
     let lease_duration = config.lease;
     let (writer_address, writer) = start_writer(
         &threads.start_one(),
@@ -107,6 +108,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         prune_hold,
         keyring,
         webhook_secrets: SharedWebhookSecrets::new(webhook_secrets),
+        learned_kinds: SharedLearnedKinds::new(parts.learned_kinds),
     };
     let handle = Handle::new(connections, registry, config, clock);
     Server {

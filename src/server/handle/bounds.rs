@@ -21,6 +21,9 @@ pub const MAX_FEEDS: usize = 256;
 /// Maximum number of lists in memory that a Reader has read and nobody has taken. A list has up to 8 MiB.
 const LIST_TURNS: usize = 4;
 
+/// Maximum number of leases that all requests of remote workers watch together.
+const MAX_WATCHED_LEASES: usize = 100_000;
+
 /// Bounds on concurrent requests.
 pub(super) struct Bounds {
     pub(super) writes: Arc<Semaphore>,
@@ -34,6 +37,8 @@ pub(super) struct Bounds {
     point_reads: Arc<Semaphore>,
     list_reads: Arc<Semaphore>,
     waits: HeldConnections,
+    /// The total number of watched leases, each of which takes memory in the Announcer.
+    watched_leases: Arc<Semaphore>,
     /// Subscribers to all jobs. They have a bound of their own because each costs work for every
     /// job that changes.
     feeds: HeldConnections,
@@ -59,6 +64,7 @@ impl Bounds {
             point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             waits: HeldConnections::new(limits.max_waits),
+            watched_leases: Arc::new(Semaphore::new(MAX_WATCHED_LEASES)),
             feeds: HeldConnections::new(MAX_FEEDS),
             feed_turns: Arc::new(Semaphore::new(1)),
             untaken: Untaken::new(),
@@ -121,6 +127,14 @@ impl Handle {
         let waits = &self.inner.bounds.waits;
         let of_key = self.count_wait()?;
         Ok(HeldPermit { _of_server: try_acquire(&waits.permits, 1)?, _of_key: [of_key, None] })
+    }
+
+    /// Takes a permit for watching a number of leases.
+    pub(in crate::server) fn watched_leases_permit(
+        &self,
+        leases: usize,
+    ) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.inner.bounds.watched_leases, leases)
     }
 
     /// Takes a permit for a subscriber to all jobs.

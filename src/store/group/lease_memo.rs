@@ -111,7 +111,7 @@ impl LeaseMemo {
         }
     }
 
-    /// Counts the payload of a job that is leased to a remote worker.
+    /// Counts the payload, or the metadata, of a job that is leased to a remote worker.
     pub(crate) fn add_payload(&mut self, bytes: usize) {
         self.payload_bytes += bytes;
     }

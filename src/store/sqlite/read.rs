@@ -4,6 +4,7 @@ mod attempts;
 mod batch_results;
 mod batches;
 mod deliveries;
+mod leases;
 mod limits;
 mod prunable;
 mod queue_rows;
@@ -24,8 +25,10 @@ use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
-use crate::job::{BatchId, Job, JobId, Log, ProviderName, State, Timestamp};
+use crate::job::lease::{Lease, LeaseState};
+use crate::job::{BatchId, Job, JobId, KeyId, Log, ProviderName, State, Timestamp};
 use crate::metrics::counters::Counters;
+use crate::roster::LearnedKind;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
 use crate::store::schema::{activity, end_actions, job_extras, jobs, queues, remote_leases, results};
@@ -33,7 +36,7 @@ use crate::store::sql_types::Integer;
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::admin::kept_file::KeptFile;
 use crate::store::sqlite::admin::{open, signing_secret};
-use crate::store::sqlite::{keys, list, webhook_secrets};
+use crate::store::sqlite::{keys, learned_kinds, list, webhook_secrets};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
@@ -205,6 +208,15 @@ impl ReadStore for SqliteReads {
         limits::of_job(&mut self.connection, id, now, &mut self.impossible).map_err(unreadable)
     }
 
+    fn lease_states(
+        &mut self,
+        leases: &[Lease],
+        key: Option<KeyId>,
+    ) -> Result<Vec<LeaseState>, StoreError> {
+        leases::states(&mut self.connection, leases, key, &self.visible)
+            .map_err(|error| unreadable(error.into()))
+    }
+
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError> {
         let all = provider::read_visible(&mut self.connection, &mut self.impossible)?;
         Ok(all.into_iter().map(|(_, name, state)| (name, state)).collect())
@@ -216,6 +228,10 @@ impl ReadStore for SqliteReads {
 
     fn webhook_secrets(&mut self) -> Result<Vec<StoredWebhookSecret>, StoreError> {
         webhook_secrets::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
+    }
+
+    fn learned_kinds(&mut self) -> Result<Vec<LearnedKind>, StoreError> {
+        learned_kinds::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
+use longshore::job::lease::LeaseState;
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::submission::on_end::callback::Callback;
 use longshore::job::submission::on_end::{OnEnd, Owner};
@@ -106,6 +107,21 @@ fn a_remote_lease_updates_jobs_by_their_ids() {
     let update = statements.run().into_iter().find(|sql| sql.starts_with("UPDATE jobs")).unwrap();
     let plan = plan(&mut database.raw(), &update);
     assert!(plan.iter().any(|step| step.contains("INTEGER PRIMARY KEY")), "{plan:#?}");
+}
+
+#[test]
+fn the_states_of_leases_are_found_by_the_ids_of_their_jobs() {
+    let statements = Statements::record();
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(NewJob { lane: Lane::Remote, ..job() });
+    let leased = leased(store.write(lease("default", Lane::Remote, 10))).remove(0).lease;
+    statements.clear();
+    assert_eq!(store.reads.lease_states(&[leased], None).unwrap(), [LeaseState::Held]);
+    let sql = statements.run().into_iter().find(|sql| sql.contains("cancel_requested")).unwrap();
+    let steps = plan(&mut database.raw(), &sql).join("\n");
+    for table in ["jobs", "queues", "remote_leases"] {
+        assert!(steps.contains(&format!("SEARCH {table} USING INTEGER PRIMARY KEY")), "{steps}");
+    }
 }
 
 #[test]

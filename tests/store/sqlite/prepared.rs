@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use longshore::auth::access::QueueAccess;
 use longshore::auth::api_key::NewKey;
 use longshore::auth::secret::KeyDigest;
 use longshore::auth::webhook::WebhookSecret;
@@ -9,6 +10,7 @@ use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, State, WebhookSecretName};
 use longshore::metrics::counters::Counters;
 use longshore::metrics::time_bucket::TimeBucket;
+use longshore::roster::{KindChanges, LearnedKind};
 use longshore::store::{Answer, Holder, JobFilter, LogLines, Renew, RescueScope, Write};
 
 use super::Store;
@@ -32,6 +34,10 @@ fn run_job_writes(store: &mut Store) {
     store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
     run_key_writes(store);
     run_webhook_secret_writes(store);
+    let queues = QueueAccess::All;
+    let kind = LearnedKind { kind: "resize".parse().unwrap(), queues, asked_at: store.now };
+    let changes = KindChanges { asked: vec![kind.clone()], forgotten: vec![kind] };
+    store.write(Write::LearnKinds(changes)).unwrap();
     run_remote_writes(store);
     run_limited_writes(store);
 }

@@ -1,5 +1,6 @@
 //! Verification: a sound database passes, and each fault is found by its check.
 
+mod batch_faults;
 mod end_faults;
 mod faults;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
+use longshore::auth::access::QueueAccess;
 use longshore::auth::api_key::NewKey;
 use longshore::auth::secret::KeyDigest;
 use longshore::auth::webhook::WebhookSecret;
@@ -21,6 +23,7 @@ use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{JobId, Json, Lane, Log, NewJob, State};
 use longshore::metrics::counters::{BucketCounts, Counters};
 use longshore::metrics::time_bucket::TimeBucket;
+use longshore::roster::{KindChanges, LearnedKind};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::sqlite::admin::backup::back_up;
 use longshore::store::sqlite::admin::verify::{Report, verify};
@@ -30,6 +33,7 @@ use tempfile::TempDir;
 use super::Store;
 use crate::kit::sqlite::corrupt;
 use crate::kit::{completed, job, job_in_queue, lease, lease_kinds, leased, tags, with_providers};
+use batch_faults::BATCH_FAULTS;
 use end_faults::END_FAULTS;
 use faults::FAULTS;
 
@@ -95,6 +99,10 @@ fn fill(store: &mut Store) {
     store.write(Write::CreateKey(key, KeyDigest::of("x"))).unwrap();
     let secret = WebhookSecret::from_bytes([7; 32]);
     store.write(Write::CreateWebhookSecret("shop".parse().unwrap(), secret)).unwrap();
+    let (kind, queues) = ("resize".parse().unwrap(), QueueAccess::All);
+    let kind = LearnedKind { kind, queues, asked_at: store.now };
+    let changes = KindChanges { asked: vec![kind], forgotten: Vec::new() };
+    store.write(Write::LearnKinds(changes)).unwrap();
     let counts = BucketCounts { submitted: 11, ..BucketCounts::default() };
     let all = Counters { counts, ..Counters::default() };
     let bucket = TimeBucket { began_at: store.now, queues: Vec::new(), all };
@@ -127,7 +135,7 @@ fn a_sound_database_passes_every_check() {
 #[test]
 fn each_fault_is_found_and_described_by_its_check() {
     let sound = Sample::new();
-    for (sql, name, text) in FAULTS.iter().chain(END_FAULTS) {
+    for (sql, name, text) in FAULTS.iter().chain(BATCH_FAULTS).chain(END_FAULTS) {
         let sample = Sample { path: sound.path.with_extension("broken"), ..Sample::empty() };
         fs::copy(&sound.path, &sample.path).unwrap();
         sample.corrupt(sql);
@@ -143,7 +151,7 @@ fn each_fault_is_found_and_described_by_its_check() {
 fn every_check_finds_at_least_one_fault() {
     let report = Sample::new().verify();
     for check in report.checks {
-        let mut faults = FAULTS.iter().chain(END_FAULTS);
+        let mut faults = FAULTS.iter().chain(BATCH_FAULTS).chain(END_FAULTS);
         assert!(faults.any(|(_, name, _)| *name == check.name), "{}", check.name);
     }
 }

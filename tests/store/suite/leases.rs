@@ -4,6 +4,7 @@ use super::Store;
 
 mod attempts;
 mod finish;
+mod learned_kinds;
 mod lease;
 mod outcome;
 mod remote;

@@ -24,10 +24,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use longshore::auth::api_key::ApiKey;
+use longshore::job::lease::LeaseState;
 use longshore::job::queue::Queue;
 use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::{BatchId, Job, JobError, JobId, Json, Lane, State};
 use longshore::metrics::recorder::Recorder;
+use longshore::roster::LearnedKind;
 use longshore::store::{Answer, Change, EndQuery, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -210,7 +212,29 @@ impl StoreAndModel {
         let secrets: Vec<_> = self.model.webhook_secrets.values().cloned().collect();
         assert_eq!(self.store.reads.webhook_secrets().unwrap(), secrets);
         assert_eq!(self.store.reads.providers().unwrap(), self.model.provider_states());
+        let kinds = self.store.reads.learned_kinds().unwrap();
+        let expected: Vec<_> = self.model.learned_kinds.values().cloned().collect();
+        assert_eq!(sorted_kinds(kinds), sorted_kinds(expected));
+        self.compare_leases();
     }
+}
+
+impl StoreAndModel {
+    /// Compares what the workers of all leases so far are told, with each key and without one.
+    fn compare_leases(&mut self) {
+        let leases = self.model.leases.clone();
+        let keys = self.model.api_keys.iter().map(|key| Some(key.id));
+        for key in keys.chain([None]).collect::<Vec<_>>() {
+            let expected: Vec<LeaseState> =
+                leases.iter().map(|lease| self.model.lease_state(*lease, key)).collect();
+            assert_eq!(self.store.reads.lease_states(&leases, key).unwrap(), expected, "{key:?}");
+        }
+    }
+}
+
+fn sorted_kinds(mut kinds: Vec<LearnedKind>) -> Vec<LearnedKind> {
+    kinds.sort_by_key(|learned| (learned.kind.clone(), learned.queues.to_json()));
+    kinds
 }
 
 /// Sorts changes by job. Within one write the order of changes of different jobs is not defined.

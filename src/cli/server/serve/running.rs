@@ -14,7 +14,10 @@ use crate::config::{Config, ListenAddress};
 use crate::executor::Guard;
 use crate::http::{self, SocketFile, TlsFiles};
 use crate::pages;
-use crate::server::{Builder, Server, StartError};
+use crate::server::{Builder, Server, StartError, bounded_list};
+
+/// Maximum length of the list of kinds in the log, in bytes.
+const MAX_KINDS_BYTES: usize = 1_024;
 
 /// A server that runs in this process.
 pub(crate) struct RunningServer {
@@ -48,7 +51,7 @@ impl RunningServer {
         let handle = self.server.handle();
         let names =
             |names: Vec<&str>| if names.is_empty() { "none".into() } else { names.join(", ") };
-        let kinds = handle.kinds().join(", ");
+        let kinds = bounded_list(&handle.kinds(), MAX_KINDS_BYTES);
         let providers = names(handle.config().providers.keys().map(String::as_str).collect());
         let commands = names(handle.config().commands.keys().map(String::as_str).collect());
         let secrets = names(handle.config().secrets.keys().map(String::as_str).collect());

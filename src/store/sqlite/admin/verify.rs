@@ -4,6 +4,7 @@ mod api_keys;
 mod batch_ends;
 mod counts;
 mod end_actions;
+mod learned_kinds;
 mod limits;
 mod rules;
 mod webhook_secrets;

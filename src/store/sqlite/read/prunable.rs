@@ -38,6 +38,7 @@ statement! {
 const PRUNE_STEP_IDS: i64 = 2_000;
 
 impl SqliteReads {
+    /// Finds old final jobs in the next range of ids, and from the start old batches without jobs.
     pub(super) fn find_prunable(
         &mut self,
         after: JobId,

@@ -199,6 +199,7 @@ impl<'a> CommitGroup<'a> {
                 self.rotate_webhook_secret(name, secret, *overlap)
             }
             Write::DeleteWebhookSecret(name) => self.delete_webhook_secret(name),
+            Write::LearnKinds(changes) => self.learn_kinds(changes),
         }
     }
 

@@ -114,7 +114,8 @@ impl Entry {
             RouteName::CancelJobs
             | RouteName::RetryJobs
             | RouteName::DeleteJobs
-            | RouteName::ActOnLeases => Reach::Entries,
+            | RouteName::ActOnLeases
+            | RouteName::WatchLeases => Reach::Entries,
             RouteName::ActOnLease => Reach::Lease,
             RouteName::GetJob
             | RouteName::UpdateJob
@@ -296,6 +297,7 @@ impl Resources {
             RouteName::ActOnLeases => {
                 json!([{"id": lease, "lease_token": token, "action": "complete", "result": 1}])
             }
+            RouteName::WatchLeases => json!({"leases": [{"id": lease, "lease_token": token}]}),
             RouteName::CancelJobs => json!({"ids": [self.job]}),
             RouteName::RetryJobs | RouteName::DeleteJobs => json!({"ids": [self.final_job]}),
             RouteName::UpdateJob => json!({"priority": 7}),

@@ -144,3 +144,73 @@ fn a_lease_ends_with_its_time_although_its_key_was_revoked() {
     let again = shared.post(&shared.shop.key, "/v1/leases", &wanted).expect(200);
     assert_eq!(again["jobs"][0]["id"], id);
 }
+
+#[test]
+fn a_lease_is_watched_only_with_the_key_that_took_it() {
+    let shared = Shared::start();
+    let ids = [shared.submit(&shared.shop, 1), shared.submit(&shared.shop, 2)];
+    let leased = lease_any(&shared, &shared.shop.key, &json!({"lease": "5m"}));
+    let second = json!({"name": "second", "scopes": ["work"], "queues": ["shop.*"]});
+    let second = create(&shared.server, &shared.ops, &second);
+    let path = format!("/v1/jobs/{}/cancel", ids[0]);
+    shared.post(&shared.shop.key, &path, &json!({})).expect(200);
+    let leases: Vec<Value> = leased
+        .iter()
+        .map(|lease| json!({"id": lease["id"], "lease_token": lease["lease_token"]}))
+        .collect();
+    let watch = |key: &Key| {
+        let body = json!({"leases": leases, "wait": "60s"});
+        shared.post(key, "/v1/leases/watch", &body).expect(200)["leases"].clone()
+    };
+    // For all others it is the same as a lease that does not exist.
+    for key in [&shared.blog.key, &shared.blog.admin, &second, &shared.shop.admin, &shared.ops] {
+        let stale = |lease: &Value| with(lease.clone(), &json!({"stale": true}));
+        assert_eq!(watch(key), leases.iter().map(stale).collect::<Value>());
+    }
+    let cancelled = with(leases[0].clone(), &json!({"cancel": true}));
+    assert_eq!(watch(&shared.shop.key), json!([cancelled]));
+}
+
+#[test]
+fn a_kind_is_known_only_in_the_queues_of_the_key_that_asked_for_it() {
+    let shared = Shared::start();
+    lease_any(&shared, &shared.shop.key, &json!({"kinds": ["resize"]}));
+    lease_any(&shared, &shared.ops, &json!({"kinds": ["print"]}));
+    let submit = |key: &Key, kind: &str, queue: &str| {
+        shared.post(key, "/v1/jobs", &json!({"kind": kind, "queue": queue}))
+    };
+    submit(&shared.shop.key, "resize", "shop.a").expect(202);
+    submit(&shared.shop.admin, "resize", "shop.b").expect(202);
+    submit(&shared.ops, "resize", "shop.c").expect(202);
+    // Nobody runs it there, and the other application must not learn of it.
+    submit(&shared.ops, "resize", "blog.a").problem(422);
+    let refused = submit(&shared.blog.key, "resize", "blog.a").problem(422);
+    assert!(refused.contains("print") && !refused.contains("resize"), "{refused}");
+    let unknown = submit(&shared.blog.key, "resise", "shop.a").problem(422);
+    assert_eq!(submit(&shared.blog.key, "resize", "shop.a").problem(422), unknown);
+    let kinds = |key: &Key| {
+        let kinds = shared.get(key, "/v1/kinds").expect(200)["kinds"].clone();
+        let kinds = kinds.as_array().unwrap().iter().map(|entry| entry["kind"].clone());
+        kinds.filter(|kind| kind == "resize" || kind == "print").collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&shared.shop.key), ["print", "resize"]);
+    assert_eq!(kinds(&shared.ops), ["print", "resize"]);
+    assert_eq!(kinds(&shared.blog.key), ["print"]);
+    for key in [&shared.shop.key, &shared.blog.key] {
+        submit(key, "print", if key.id == shared.shop.key.id { "shop.a" } else { "blog.a" })
+            .expect(202);
+    }
+}
+
+#[test]
+fn a_worker_that_is_refused_makes_no_kind_known() {
+    let shared = Shared::start();
+    let wanted = json!({"kinds": ["resize"], "queues": ["shop.a"]});
+    shared.post(&shared.blog.key, "/v1/leases", &wanted).problem(403);
+    let reader = json!({"name": "reader", "scopes": ["read"]});
+    let reader = create(&shared.server, &shared.ops, &reader);
+    shared.post(&reader, "/v1/leases", &json!({"kinds": ["resize"]})).problem(403);
+    shared
+        .post(&shared.ops, "/v1/jobs", &json!({"kind": "resize", "queue": "shop.a"}))
+        .problem(422);
+}

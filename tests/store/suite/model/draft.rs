@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use longshore::job::submission::on_end::callback::CALLBACK_QUEUE;
 use longshore::job::submission::on_end::reference::Source;
-use longshore::job::{Lane, NewJob, Span};
+use longshore::job::{Json, Lane, NewJob, Span};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -42,6 +42,7 @@ pub(super) struct Draft {
     tags: Vec<String>,
     is_impossible: bool,
     truncate_result: bool,
+    has_metadata: bool,
     end: EndDraft,
 }
 
@@ -71,7 +72,7 @@ fn draft_before(max_follow_ups: u32) -> BoxedStrategy<Draft> {
     let delay_secs = prop_oneof![3 => Just(0_u64), 1 => 1..20_u64];
     let timing = (delay_secs, option::weighted(0.2, 1..20_u64));
     let rare = proptest::bool::weighted;
-    let limits = (1..4_u32, rare(0.15), rare(0.03), rare(0.3));
+    let limits = (1..4_u32, rare(0.15), rare(0.03), rare(0.3), rare(0.3));
     let end = end_draft(max_follow_ups, 0.4);
     let drafted = (queue, lane, -2..3_i8, timing, limits, tags, end);
     let drafted = drafted.prop_map(|(queue, lane, priority, timing, limits, tags, end)| Draft {
@@ -87,6 +88,7 @@ fn draft_before(max_follow_ups: u32) -> BoxedStrategy<Draft> {
         at_most_once: limits.1,
         is_impossible: limits.2,
         truncate_result: limits.3,
+        has_metadata: limits.4,
         tags,
         end,
     });
@@ -108,6 +110,7 @@ impl Draft {
             max_attempts: self.max_attempts,
             at_most_once: self.at_most_once,
             truncate_result: self.truncate_result,
+            metadata: self.has_metadata.then(|| Json::trusted(r#"{"user": 7}"#)),
             tags: self.tags.iter().map(|tag| tag.parse().unwrap()).collect(),
             timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
             on_end: self.end.on_end(model, Source::Job),

@@ -23,7 +23,7 @@ use super::draft::end::{MAX_FOLLOW_UPS, end_draft};
 use super::draft::{Draft, KINDS, QUEUES, SHARES, draft, lane, leased_queue};
 use super::table::Model;
 use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
-use super::writes::{BatchDraft, finish, lease_of_queue, submit_write, update_write};
+use super::writes::{BatchDraft, finish, learn_kinds, lease_of_queue, submit_write, update_write};
 use crate::kit::{self, deferred, untried};
 use of_batch::{BatchOperation, batch_operation};
 
@@ -124,6 +124,8 @@ pub(super) enum Operation {
     TouchKey(Index, u64),
     /// Creates a webhook secret with one of two names, rotates it (with an overlap) or deletes it.
     WebhookSecret(u8, WebhookSecretChange),
+    /// Learns some of the kinds for queues, and forgets some.
+    LearnKinds(Option<&'static str>, usize, usize),
 }
 
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
@@ -182,6 +184,8 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
         1 => (any::<Index>(), 0..200_u64).prop_map(|(key, secs)| Operation::TouchKey(key, secs)),
         2 => (0..2_u8, webhook_secret_change())
             .prop_map(|(name, change)| Operation::WebhookSecret(name, change)),
+        1 => (option::of(Just("m*")), 0..4_usize, 0..4_usize)
+            .prop_map(|(queues, asked, forgotten)| Operation::LearnKinds(queues, asked, forgotten)),
     ]
 }
 
@@ -348,6 +352,9 @@ impl Operation {
             Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),
             Self::TouchKey(key, secs) => touch_key(model, key, *secs),
             Self::WebhookSecret(name, change) => change.write(*name),
+            Self::LearnKinds(queues, asked, forgotten) => {
+                learn_kinds(model, *queues, *asked, *forgotten)
+            }
         }
     }
 }

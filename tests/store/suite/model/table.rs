@@ -24,6 +24,7 @@ use longshore::job::{
     BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, ProviderName,
     QueueName, Span, State, Timestamp, WebhookSecretName,
 };
+use longshore::roster::LearnedKind;
 use longshore::store::{Answer, Change, ProviderStatus, Refusal, Write};
 
 use super::table_limits::{Providers, providers};
@@ -108,6 +109,8 @@ pub(super) struct Model {
     pub(super) access: QueueAccess,
     pub(super) api_keys: Vec<ApiKey>,
     pub(super) webhook_secrets: BTreeMap<WebhookSecretName, StoredWebhookSecret>,
+    /// Learned kinds, by name and queues.
+    pub(super) learned_kinds: BTreeMap<(String, Option<String>), LearnedKind>,
 }
 
 pub(super) type ApplyResult = Result<Answer, Refusal>;
@@ -132,6 +135,7 @@ impl Model {
             access: QueueAccess::All,
             api_keys: Vec::new(),
             webhook_secrets: BTreeMap::new(),
+            learned_kinds: BTreeMap::new(),
         }
     }
 
@@ -192,6 +196,7 @@ impl Model {
                 self.rotate_webhook_secret(name, secret, *overlap)
             }
             Write::DeleteWebhookSecret(name) => self.delete_webhook_secret(name),
+            Write::LearnKinds(changes) => self.learn_kinds(changes),
         }
     }
 

@@ -32,7 +32,7 @@ impl ModelJob {
         }
     }
 
-    fn holds(&self, lease: Lease) -> bool {
+    pub(super) fn holds(&self, lease: Lease) -> bool {
         self.job.state == State::Running && self.token == lease.token.0
     }
 
@@ -146,6 +146,7 @@ impl Model {
             let lease = Lease { job: id, token: LeaseToken(row.token) };
             self.leases.push(lease);
             let job = &row.job;
+            let is_remote = job.lane == Lane::Remote;
             leased.push(LeasedJob {
                 provider: row.provider.clone(),
                 key: row.key,
@@ -159,6 +160,8 @@ impl Model {
                 max_attempts: job.max_attempts,
                 timeout: job.timeout,
                 batch: job.batch,
+                tags: if is_remote { job.tags.clone() } else { Vec::new() },
+                metadata: job.metadata.clone().filter(|_| is_remote),
                 payload: job.payload.clone().unwrap(),
             });
         }

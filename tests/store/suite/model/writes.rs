@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use longshore::auth::access::QueueAccess;
 use longshore::job::outcome::Outcome;
 use longshore::job::submission::on_end::reference::Source;
 use longshore::job::submission::{JobChange, Start};
 use longshore::job::{JobId, Lane, Span, State};
-use longshore::roster::LeaseOrder;
+use longshore::roster::{KindChanges, LearnedKind, LeaseOrder};
 use longshore::store::{
     Finish, Holder, JobLocation, LeaseRequest, NewBatch, SubmissionKey, Submit, Write,
 };
 use proptest::sample::Index;
 
-use super::draft::Draft;
 use super::draft::end::EndDraft;
+use super::draft::{Draft, KINDS};
 use super::operation::{Recent, batch_of, job_of, lease_of};
 use super::table::Model;
 use crate::kit;
@@ -133,4 +134,22 @@ pub(super) fn retry_batch(model: &Model, batch: &Index, cancelled: bool) -> Writ
         if cancelled { vec![State::Failed, State::Cancelled] } else { vec![State::Failed] };
     let jobs = of_batch.copied().chain((1..5).map(JobId)).collect();
     Write::RetryBatch { batch, jobs, states }
+}
+
+/// Returns a write that learns the first of the kinds for queues, and forgets the last of them.
+pub(super) fn learn_kinds(
+    model: &Model,
+    pattern: Option<&str>,
+    asked: usize,
+    forgotten: usize,
+) -> Write {
+    let patterns: Vec<_> = pattern.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    let learned = |kind: &&str| LearnedKind {
+        kind: kind.parse().unwrap(),
+        queues: QueueAccess::of(&patterns),
+        asked_at: model.now,
+    };
+    let asked = KINDS.iter().take(asked).map(learned).collect();
+    let forgotten = KINDS.iter().rev().take(forgotten).map(learned).collect();
+    Write::LearnKinds(KindChanges { asked, forgotten })
 }

@@ -7,6 +7,7 @@ use super::api_keys::{API_KEYS, KEY_COUNTS};
 use super::batch_ends::BATCH_ENDS;
 use super::counts::{BATCHES, QUEUE_COUNTS};
 use super::end_actions::{DELIVERIES, END_ACTIONS};
+use super::learned_kinds::LEARNED_KINDS;
 use super::limits::LIMITS;
 use super::webhook_secrets::WEBHOOK_SECRETS;
 use crate::store::codes::sql;
@@ -148,6 +149,15 @@ pub(super) const RULES: &[Rule] = &[
             "webhook_secrets",
             "webhook secrets have valid names and values",
             WEBHOOK_SECRETS,
+        )
+    },
+    Rule {
+        needs: Some("20261201020000"),
+        ..of_table(
+            "learned kinds",
+            "learned_kinds",
+            "learned kinds have valid names and queues",
+            LEARNED_KINDS,
         )
     },
     Rule {

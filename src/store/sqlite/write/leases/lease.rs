@@ -4,10 +4,10 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::lease::LeasedJob;
-use crate::job::{JobId, Lane, State, Timestamp};
+use crate::job::{JobId, Lane, State};
 use crate::roster::{LARGE_PAYLOAD_BYTES, LeaseOrder};
 use crate::store::group::lease_memo::PayloadRoom;
-use crate::store::rows::leased::LeasedRow;
+use crate::store::rows::leased::{GrantedRow, LeasedRow};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::write::commit_group::CommitGroup;
@@ -173,7 +173,7 @@ impl CommitGroup<'_> {
         }
         .load(self.connection)?;
         let is_empty = limited.map_or(rows.len() < order.limit as usize, |first| first.is_empty);
-        let rows = rows.into_iter().map(|row| (row, lease_expires_at)).collect();
+        let rows = rows.into_iter().map(|row| (row, lease_expires_at).into()).collect();
         let jobs = self.leased_jobs(order, rows);
         Ok(Leased { jobs, is_empty, is_large_next, ..Leased::default() })
     }
@@ -226,12 +226,12 @@ impl CommitGroup<'_> {
         (jobs, is_complete)
     }
 
-    /// Leases jobs by id, each by itself. Returns each with the time at which its lease expires.
+    /// Leases jobs by id, each by itself.
     pub(super) fn lease_by_id(
         &mut self,
         jobs: &[CandidateRow],
         lease_expires_at: i64,
-    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+    ) -> Result<Vec<GrantedRow>, ApplyError> {
         let (now, token_floor) = (self.now.millis(), self.token_floor);
         let mut rows = Vec::with_capacity(jobs.len());
         for job in jobs.iter().map(|job| job.id) {
@@ -239,25 +239,23 @@ impl CommitGroup<'_> {
                 let lease = LeaseById { token_floor, now, lease_expires_at, job };
                 Ok(lease.get_result(group.connection)?)
             })?;
-            rows.extend(leased.map(|row| (row, lease_expires_at)));
+            rows.extend(leased.map(|row| GrantedRow::from((row, lease_expires_at))));
         }
         Ok(rows)
     }
 
-    /// Converts rows that were just leased, each with the time at which its lease expires, to jobs, and
-    /// records their change of state.
+    /// Converts rows that were just leased to jobs, and records their change of state.
     pub(crate) fn leased_jobs(
         &mut self,
         order: &LeaseOrder,
-        mut rows: Vec<(LeasedRow, i64)>,
+        mut rows: Vec<GrantedRow>,
     ) -> Vec<LeasedJob> {
         // RETURNING does not return rows in a defined order.
-        rows.sort_unstable_by_key(|(row, _)| row.position());
+        rows.sort_unstable_by_key(GrantedRow::position);
         let mut leased = Vec::with_capacity(rows.len());
-        for (row, lease_expires_at) in rows {
+        for row in rows {
             let took = Some(row.waited(self.now));
-            let expires_at = Timestamp::from_millis(lease_expires_at);
-            let job = row.into_job(order, self.now, expires_at, self.provider_ids);
+            let job = row.into_job(order, self.now, self.provider_ids);
             let change = JobLocation::of(&job).change(Some(State::Queued), Some(State::Running));
             self.record(Change { took, ..change });
             leased.push(job);

@@ -16,7 +16,7 @@ use diesel::prelude::*;
 use crate::job::JobId;
 use crate::roster::LeaseOrder;
 use crate::store::group::impossible::json_array;
-use crate::store::rows::leased::LeasedRow;
+use crate::store::rows::leased::{GrantedRow, LeasedRow};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::write::commit_group::CommitGroup;
@@ -45,15 +45,17 @@ statement! {
 }
 
 statement! {
-    /// Leases jobs by id. No lease outlasts the timeout of its job.
-    LeaseByIds<'a> -> (Columns<LeasedRow>, Integer) =
+    /// Leases jobs by id. No lease outlasts the timeout of its job. Few jobs have metadata, so the SELECT
+    /// is one search in a small table.
+    LeaseByIds<'a> -> (Columns<LeasedRow>, Integer, Nullable<Text>, Nullable<Text>) =
     "UPDATE jobs
      SET state = " {Running} ", attempt = attempt + 1,
          lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
      WHERE id IN (SELECT value FROM json_each(" [jobs: Text as &'a str]
-    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, key_id, kind, payload, run_at, lease_expires_at"
+    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, key_id, kind, payload, run_at, lease_expires_at, tags,
+         (SELECT metadata FROM job_extras WHERE job_id = jobs.id)"
 }
 
 statement! {
@@ -101,7 +103,11 @@ impl CommitGroup<'_> {
         } else {
             self.lease_ids(request, &ids)?
         };
-        Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
+        let jobs = self.leased_jobs(order, rows);
+        for job in &jobs {
+            self.lease_memo.add_payload(job.metadata_bytes());
+        }
+        Ok(Leased { jobs, is_empty, ..Leased::default() })
     }
 
     /// Refuses a lease that was taken with another API key than that of `holder`, and a job that does not exist for
@@ -124,14 +130,14 @@ impl CommitGroup<'_> {
         Ok(())
     }
 
-    /// Leases jobs by id. Returns each with the time at which its lease expires.
+    /// Leases jobs by id.
     fn lease_ids(
         &mut self,
         request: &LeaseRequest,
         ids: &[i64],
-    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+    ) -> Result<Vec<GrantedRow>, ApplyError> {
         let jobs = json_array(ids.iter().copied());
-        let rows: Vec<(LeasedRow, i64)> = LeaseByIds {
+        let rows: Vec<(LeasedRow, i64, Option<String>, Option<String>)> = LeaseByIds {
             token_floor: self.token_floor,
             now: self.now.millis(),
             lease_expires_at: self.now.plus(request.duration.duration()).millis(),
@@ -142,7 +148,7 @@ impl CommitGroup<'_> {
         let (lease_ms, worker) = (request.duration.millis(), request.worker.as_deref());
         let key = request.key.map(|key| key.0);
         UpsertRemoteLease { lease_ms, worker, key, jobs: &jobs }.execute(self.connection)?;
-        Ok(rows)
+        Ok(rows.into_iter().map(GrantedRow::from).collect())
     }
 
     /// Leases each job by itself, and skips those that are impossible.
@@ -150,7 +156,7 @@ impl CommitGroup<'_> {
         &mut self,
         request: &LeaseRequest,
         ids: &[i64],
-    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+    ) -> Result<Vec<GrantedRow>, ApplyError> {
         let mut rows = Vec::with_capacity(ids.len());
         for id in ids {
             let leased = self.on_row(Some(JobId(*id)), |group| group.lease_ids(request, &[*id]))?;
