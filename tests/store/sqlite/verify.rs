@@ -1,5 +1,6 @@
 //! Verification: a sound database passes, and each fault is found by its check.
 
+mod batch_faults;
 mod end_faults;
 mod faults;
 
@@ -32,6 +33,7 @@ use tempfile::TempDir;
 use super::Store;
 use crate::kit::sqlite::corrupt;
 use crate::kit::{completed, job, job_in_queue, lease, lease_kinds, leased, tags, with_providers};
+use batch_faults::BATCH_FAULTS;
 use end_faults::END_FAULTS;
 use faults::FAULTS;
 
@@ -133,7 +135,7 @@ fn a_sound_database_passes_every_check() {
 #[test]
 fn each_fault_is_found_and_described_by_its_check() {
     let sound = Sample::new();
-    for (sql, name, text) in FAULTS.iter().chain(END_FAULTS) {
+    for (sql, name, text) in FAULTS.iter().chain(BATCH_FAULTS).chain(END_FAULTS) {
         let sample = Sample { path: sound.path.with_extension("broken"), ..Sample::empty() };
         fs::copy(&sound.path, &sample.path).unwrap();
         sample.corrupt(sql);
@@ -149,7 +151,7 @@ fn each_fault_is_found_and_described_by_its_check() {
 fn every_check_finds_at_least_one_fault() {
     let report = Sample::new().verify();
     for check in report.checks {
-        let mut faults = FAULTS.iter().chain(END_FAULTS);
+        let mut faults = FAULTS.iter().chain(BATCH_FAULTS).chain(END_FAULTS);
         assert!(faults.any(|(_, name, _)| *name == check.name), "{}", check.name);
     }
 }
