@@ -1,9 +1,9 @@
 """What the tests of the client share: a worker moved by hand, and a proxy that cuts answers."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -95,28 +95,22 @@ class Proxy:
             threading.Thread(target=self._answer, args=(client, server), daemon=True).start()
 
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
-        with server:
+        with server, contextlib.suppress(OSError):
             try:
                 while data := client.recv(65536):
                     server.sendall(data)
                     with self._changed:
                         self._sent += data
                         self._changed.notify_all()
-            except OSError:
-                return
             finally:
                 self.closed_by_client.set()
-            with suppress(OSError):  # a killed server has closed the connection itself
-                server.shutdown(socket.SHUT_WR)
+                server.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, client: socket.socket, server: socket.socket) -> None:
-        try:
+        with contextlib.suppress(OSError):
             while (data := server.recv(65536)) and not self._cuts:
                 client.sendall(data)
             self._cuts -= bool(self._cuts)
+        with contextlib.suppress(OSError), client:
             # Closing alone has no effect while the other thread reads.
             client.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        finally:
-            client.close()
