@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import ipaddress
 import os
 import threading
@@ -39,18 +38,14 @@ class Clients:
         self._of_loops: dict[asyncio.AbstractEventLoop, tuple[httpx2.AsyncClient, _Guard]] = {}
         _all_clients.add(self)
 
-    def __del__(self) -> None:
-        """Closes the connections of a session that is no longer used."""
-        client = getattr(self, "_client", None)
-        if client is not None:
-            client.close()
-
     def client(self) -> httpx2.Client:
         """Returns the client for the threads of this process."""
         with self._lock:
             if self._client is None:
                 transport = self._socket and httpx2.HTTPTransport(uds=self._socket, limits=_LIMITS)
                 self._client = httpx2.Client(**self._options, transport=transport or None)
+                # The finalizer keeps the client until the session is gone, and closes it at exit.
+                weakref.finalize(self, self._client.close)
             return self._client
 
     async def aclient(self) -> httpx2.AsyncClient:
@@ -125,9 +120,3 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
-
-
-@atexit.register
-def _close_all() -> None:
-    for clients in list(_all_clients):
-        clients.close()

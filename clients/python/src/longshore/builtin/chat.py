@@ -53,7 +53,7 @@ class ChatAnswer:
         return ChatCompletion.model_validate(self.raw)
 
     def parse(self, kind: type[T], codec: Codec | None = None) -> T:
-        """Returns the value of a type that the text stands for as JSON. Raises `BadResult`."""
+        """Reads the text as JSON of a type, and returns the value. Raises `BadResult`."""
         try:
             parsed: T = (codec or Codec()).decode(loads(_without_fence(self.text)), kind)
         except (TypeError, ValueError) as error:
@@ -185,7 +185,7 @@ class ChatTask(Submittable):
 
 
 def answer(result: Any) -> ChatAnswer:
-    """Returns the answer that the result of a `chat` job stands for."""
+    """Returns the answer in the result of a `chat` job."""
     if not is_object(result):
         raise BadResult(f"the answer of the model server is not an object: {str(result)[:200]!r}")
     return ChatAnswer(result)

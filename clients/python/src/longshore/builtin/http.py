@@ -128,7 +128,7 @@ class HttpTask(Submittable):
 
 
 def answer(result: Any) -> HttpAnswer:
-    """Returns the answer that the result of an `http` job stands for."""
+    """Returns the answer in the result of an `http` job."""
     try:
         body = result["body"]
         if result.get("body_encoding") == "base64":

@@ -38,7 +38,7 @@ class Codec:
         return encoded
 
     def decode(self, value: Any, annotation: Any) -> Any:
-        """Returns the value of a type that a JSON value stands for.
+        """Converts a JSON value to a type, and returns the value.
 
         Raises ValueError if the value does not fit the type, and TypeError if no value could, as
         for a union of two dataclasses.

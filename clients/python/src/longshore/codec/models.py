@@ -21,7 +21,7 @@ def encode(model: Any) -> Any:
 
 
 def decode(kind: Any, value: Any) -> Any:
-    """Returns the model that a JSON value stands for. Raises ValueError if it is not valid."""
+    """Converts a JSON value to a model. Raises ValueError if it is not valid."""
     return kind.model_validate(value)
 
 

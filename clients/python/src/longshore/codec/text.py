@@ -21,7 +21,7 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(text: str | bytes) -> Any:
-    """Returns the JSON value that a text stands for."""
+    """Returns the JSON value of a text."""
     return json.loads(text)
 
 

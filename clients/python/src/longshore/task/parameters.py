@@ -168,7 +168,7 @@ class Parameters:
             raise BadPayload(f"{self._kind}: the argument {name!r}: {error}") from error
 
     def _resolve(self, name: str, annotation: Any) -> Any:
-        """Returns an annotation with the names in it replaced by what they stand for."""
+        """Returns an annotation with the names in it resolved."""
         fn = inspect.unwrap(self._fn)
         holder = types.SimpleNamespace(__annotations__={name: annotation})
         try:

@@ -120,7 +120,7 @@ class Task(Submittable, Generic[P, R_co]):
             raise TypeError(f"the result of {self.kind}: {error}") from error
 
     def decode_result(self, value: Any) -> R_co:
-        """Returns the result that a JSON value stands for. Raises `BadResult`."""
+        """Converts a JSON value to the result. Raises `BadResult`."""
         try:
             result: R_co = self.app.codec.decode(value, self._parameters.result_annotation)
         except (TypeError, ValueError) as error:
