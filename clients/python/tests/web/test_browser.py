@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from web.pages import page_app, served
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="chromium is not installed")
 
+AXE = Path(__file__).parents[4] / "tests" / "browser" / "chromium" / "axe.min.js"
 HTMX = ["htmx-2.min.js", "htmx-4.min.js", "-htmx-4.min.js"]
 # How a page fetches the states: by htmx, or by server-sent events, with which htmx is of no
 # importance.
@@ -126,3 +128,28 @@ def test_a_stream_ends_when_its_element_leaves_the_page(ls: Longshore, browser: 
         browser.until(lambda: app.state.streams == 1)
         browser.run("document.querySelector('longshore-job').remove()")
         browser.until(lambda: app.state.streams == 0)
+
+
+def violations(browser: Browser) -> list[str]:
+    """Return the rules of accessibility that the page breaks."""
+    browser.run(AXE.read_text(encoding="utf-8"))
+    browser.run("axe.run().then(found => { window.found = found.violations.map(one => one.id) })")
+    found: list[str] | None = None
+    while found is None:
+        found = browser.run("return window.found || null")
+    return found
+
+
+def test_a_view_can_be_used_with_a_screen_reader(ls: Longshore, browser: Browser) -> None:
+    job = submit(ls, "work", remote=True)
+    html = f"<h1>Report</h1>{job_html(job, poll=0.1, label='The report')}"
+    with served(page_app(ls, lambda: html, "htmx-2.min.js")) as url:
+        browser.open(url)
+        leased = lease(ls, "work")
+        report(ls, leased, "renew", progress={"percent": 40})
+        browser.until(lambda: "40 %" in browser.text())
+        assert violations(browser) == []
+        report(ls, leased, "fail", error={"message": "no paper"}, retryable=False)
+        browser.until(lambda: "failed: no paper" in browser.text())
+        browser.run("delete window.found")
+        assert violations(browser) == []

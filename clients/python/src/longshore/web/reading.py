@@ -99,8 +99,8 @@ def _counted(counts: Counts) -> str:
 
 def _reason(state: str, error: Mapping[str, Any]) -> str:
     message, code = str(error.get("message") or ""), str(error.get("code") or "")
-    # A cancelled job says so already.
-    return "" if state == code else message or code
+    # A cancelled job says so already; one that expired has more to say.
+    return "" if state == code == "cancelled" else message or code
 
 
 async def _completed(link: ViewLink, result: Callable[[], Any], render: View) -> Shown:
