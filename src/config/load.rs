@@ -19,8 +19,9 @@ use crate::job::problem::encoding::text_start;
 /// Prefix of the environment variables that are read.
 const PREFIX: &str = "LONGSHORE_";
 
-/// Variables with the prefix that belong to the command line and are not settings.
-const CLI_VARIABLES: [&str; 7] = [
+/// Variables with the prefix that belong to the command line or to the Python client and are not settings.
+const CLI_VARIABLES: [&str; 8] = [
+    "LONGSHORE_BINARY",
     "LONGSHORE_URL",
     "LONGSHORE_CA",
     "LONGSHORE_KEY",

@@ -87,6 +87,7 @@ fn variables_are_toml_or_strings() {
         ("LONGSHORE_PROVIDERS__LOCAL__BASE_URL", "http://127.0.0.1:1/v1"),
         ("LONGSHORE_PROVIDERS__LOCAL__MAX_RUNNING", "4"),
         ("LONGSHORE_URL", "http://127.0.0.1:7373"),
+        ("LONGSHORE_BINARY", "/usr/bin/longshore"),
         ("PATH", "/bin"),
     ])
     .unwrap();
