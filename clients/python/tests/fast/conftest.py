@@ -7,13 +7,16 @@ from collections.abc import Generator
 import pytest
 
 from longshore import Longshore, fast
+from longshore.fast.runners import close_all
 from longshore.testing import server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_server() -> Generator[Longshore]:
     with server() as running:
         yield running.client
+        # Tests of other folders look for workers that are left.
+        close_all()
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from ..client import Longshore
@@ -141,25 +141,29 @@ def _runner(fn: Callable[..., Any] | None, make: Callable[[Longshore], R]) -> R:
     ls = used()
     with _lock:
         key = (os.getpid(), ls, fn)
-        if not _runners:
-            _call_at_exit(_close_all)
-        runner: R = _runners.setdefault(key, None) or make(ls)
-        _runners[key] = runner
+        if key not in _runners:
+            _close_at_exit()
+            _runners[key] = make(ls)
+        runner: R = _runners[key]
         return runner
 
 
-def _close_all() -> None:
-    for (pid, _, _), runner in list(_runners.items()):
-        if pid == os.getpid() and runner is not None:
-            runner.close()
+def close_all() -> None:
+    """Wait for all calls of this process and end its workers. The next call starts new ones."""
+    with _lock:
+        own = [key for key in _runners if key[0] == os.getpid()]
+        runners = [_runners.pop(key) for key in own]
+    for runner in runners:
+        runner.close()
 
 
-def _call_at_exit(function: Callable[[], None]) -> None:
-    """Call a function when the program ends, while threads can still be started.
+@cache
+def _close_at_exit() -> None:
+    """Let the program wait for its calls when it ends, while threads can still be started.
 
     What `atexit` calls comes after the executors of `concurrent.futures` have ended, and event
     loops need those for host names. Later registrations are called first.
     """
     assert concurrent.futures.thread
     register = getattr(threading, "_register_atexit", atexit.register)
-    register(function)
+    register(close_all)
