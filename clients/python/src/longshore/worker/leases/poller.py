@@ -36,26 +36,26 @@ class Room:
     """The free places of a pool.
 
     A call for leases takes the places that it asks jobs for, so that a pool never gets more jobs
-    than it has room for.
+    than it has room for. Places that become free go to the call that has waited longest: a call
+    that asks again at once cannot take them before it.
     """
 
     def __init__(self, size: int) -> None:
         self._free = size
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[int]] = deque()
 
     async def take(self) -> int:
         """Wait until there are free places and take them all."""
-        while self._free == 0 or self._waiting:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiting)
-            try:
-                await waiting
-            finally:
-                if waiting in self._waiting:
-                    self._waiting.remove(waiting)
-            if self._free > 0:
-                break
-        return self.take_now()
+        if self._free > 0:
+            return self.take_now()
+        waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self.give(waiting.result())
+            raise
 
     def take_now(self) -> int:
         """Take all free places, which may be none."""
@@ -68,8 +68,7 @@ class Room:
         while self._free > 0 and self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
-                waiting.set_result(None)
-                break
+                waiting.set_result(self.take_now())
 
 
 class Poller:
