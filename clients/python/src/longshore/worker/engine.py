@@ -26,7 +26,7 @@ from .leases.settlement import release, settle
 from .leases.watch import Watch
 from .pools import CoroutinePool, Pool, ProcessPool, ThreadPool
 from .server import Server
-from .settings import Settings
+from .settings import Settings, queues_of
 
 if TYPE_CHECKING:
     from longshore.client import Longshore
@@ -79,6 +79,7 @@ class Engine:
             pool,
             server=server,
             settings=self._settings,
+            queues=lambda: queues_of(self._app, self._settings),
             clock=self._clock,
             confirm=self._reports.renew,
             begin=self._begin,
@@ -142,6 +143,7 @@ class Engine:
             if self._polling.kinds(poller):
                 poller.pool.start()
         self._warn_of_missing_places()
+        self._say_start()
         for duty in (self._reports.run, self._watch.run, self._tick, *duties):
             self._background.append(asyncio.create_task(kept_alive(duty)))
 
@@ -151,6 +153,17 @@ class Engine:
             if kinds and not poller.pool.size:
                 option = _OPTIONS[mode]
                 log.warning("%s=0: this worker does not run %s", option, ", ".join(kinds))
+
+    def _say_start(self) -> None:
+        places = {_OPTIONS[mode]: poller.pool.size for mode, poller in self._pollers.items()}
+        log.info(
+            "worker %s of %s runs %s; %s; queues: %s",
+            self._settings.name,
+            self._app.url,
+            ", ".join(sorted(self._app.tasks)) or "no tasks yet",
+            ", ".join(f"{option}: {size}" for option, size in places.items()),
+            ", ".join(queues_of(self._app, self._settings)) or "all",
+        )
 
     async def _tick(self) -> None:
         """Stop jobs whose lease or time is over."""

@@ -7,8 +7,12 @@ import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from longshore.duration import Duration, seconds
+
+if TYPE_CHECKING:
+    from longshore.client import Longshore
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LONGEST_LEASE = 24 * 3600.0
@@ -58,6 +62,19 @@ class Settings:
     def call_timeout(self) -> float:
         """Seconds to wait for the answer to a report, short enough to repeat it in time."""
         return max(2.0, min(15.0, self.lease / 3))
+
+
+def queues_of(app: Longshore, settings: Settings) -> Sequence[str]:
+    """Return the queues to take jobs from; none means all.
+
+    An application with a queue of its own shares the server with others, whose tasks may have the
+    same names. So its worker takes jobs of its own queues only: that of the application, and those
+    of its tasks.
+    """
+    if settings.queues or app.queue == "default":
+        return settings.queues
+    queues = {task.default_options.queue for task in app.tasks.values()}
+    return sorted({app.queue} | {queue for queue in queues if queue is not None})
 
 
 def _queues(queues: Sequence[str]) -> tuple[str, ...]:

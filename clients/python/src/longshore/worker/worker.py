@@ -42,7 +42,9 @@ class Worker:
     Functions run in threads, coroutine functions on an event loop, and tasks with `process=True` in
     child processes.
 
-    `queues` are the queues to take jobs from, all if there is none. `lease` is how long the server
+    `queues` are the queues to take jobs from. If there is none, these are all queues, or those of
+    the application and its tasks if it has a queue of its own: `Longshore(queue="shop.default")`.
+    `lease` is how long the server
     waits for a sign of life of this worker before it gives a job to another one. When the worker is
     stopped, running jobs have `grace` to end. `on_start` and `on_stop`, functions or coroutine
     functions, run before the first job and after the last one; the latter on the event loop of the

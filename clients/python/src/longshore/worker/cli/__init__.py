@@ -95,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="queue to take jobs from; may be given several times; default: all queues",
+        help="queue to take jobs from; may be given several times; default: all queues, or"
+        " those of the application and its tasks if it has a queue of its own",
     )
     add("--threads", type=int, default=8, metavar="N", help="`def` tasks at once; default: 8")
     add(
