@@ -24,7 +24,9 @@ from .pool import Finish
 if TYPE_CHECKING:
     Pipe = Connection[Any, Any]
 
-_KILL_AFTER = 5.0
+#: Code in C does not see SIGTERM before it returns. A worker that ends lets jobs go on for longer.
+_KILL_AFTER = {"drain": 5.0}
+_KILL_AFTER_CANCEL = 0.7
 
 
 class ProcessPool:
@@ -193,7 +195,11 @@ class Child:
         with self._lock:
             if self._lease is lease:
                 self._signal(signal.SIGTERM)
-                killer = threading.Timer(_KILL_AFTER, self._kill, (lease,))
+                killer = threading.Timer(
+                    _KILL_AFTER.get(lease.stop_reason() or "", _KILL_AFTER_CANCEL),
+                    self._kill,
+                    (lease,),
+                )
                 killer.daemon = True
                 killer.start()
 
