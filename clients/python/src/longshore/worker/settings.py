@@ -24,7 +24,7 @@ class Settings:
 
     queues: tuple[str, ...]
     threads: int
-    processes: int
+    processes: int | None
     coroutines: int
     lease: float
     grace: float
@@ -36,7 +36,7 @@ class Settings:
         *,
         queues: Sequence[str],
         threads: int,
-        processes: int,
+        processes: int | None,
         coroutines: int,
         lease: Duration,
         grace: Duration,
@@ -46,7 +46,7 @@ class Settings:
         return cls(
             queues=_queues(queues),
             threads=_count("threads", threads, 1000),
-            processes=_count("processes", processes, 1000),
+            processes=None if processes is None else _count("processes", processes, 1000),
             coroutines=_count("coroutines", coroutines, 10_000),
             lease=_lease(lease),
             grace=_seconds("grace", grace),
@@ -75,6 +75,13 @@ def queues_of(app: Longshore, settings: Settings) -> Sequence[str]:
         return settings.queues
     queues = {task.default_options.queue for task in app.tasks.values()}
     return sorted({app.queue} | {queue for queue in queues if queue is not None})
+
+
+def processes_of(app: Longshore, settings: Settings) -> int:
+    """Return the number of child processes: if it is not given, one if a task needs one."""
+    if settings.processes is not None:
+        return settings.processes
+    return int(any(task.mode == "process" for task in app.tasks.values()))
 
 
 def _queues(queues: Sequence[str]) -> tuple[str, ...]:

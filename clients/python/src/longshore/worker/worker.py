@@ -40,7 +40,7 @@ class Worker:
     """Runs the tasks of an application.
 
     Functions run in threads, coroutine functions on an event loop, and tasks with `process=True` in
-    child processes.
+    child processes, of which there is one by default if there are such tasks.
 
     `queues` are the queues to take jobs from. If there is none, these are all queues, or those of
     the application and its tasks if it has a queue of its own: `Longshore(queue="shop.default")`.
@@ -57,7 +57,7 @@ class Worker:
         *,
         queues: Sequence[str] = (),
         threads: int = 8,
-        processes: int = 0,
+        processes: int | None = None,
         coroutines: int = 100,
         lease: Duration = 30,
         grace: Duration = 25,
@@ -105,7 +105,8 @@ class Worker:
     def run_until_idle(self) -> int:
         """Run jobs until there are none to run, and return how many attempts that were. For tests.
 
-        Jobs that are to start later are not waited for.
+        Jobs that are to start later are not waited for. Raises `LongshoreError` if there are tasks
+        that have no place to run, as with `threads=0`.
         """
         self._begin(is_until_idle=True)
         self.wait()

@@ -102,9 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--processes",
         type=int,
-        default=0,
         metavar="N",
-        help="child processes, for tasks with process=True; default: 0",
+        help="child processes, for tasks with process=True; default: 1 if there are such tasks",
     )
     add(
         "--coroutines",
