@@ -74,6 +74,7 @@ class ProcessPool:
                 self._prepare(one)  # if it has died, for the next job
             else:
                 self._finish(lease, STOPPED)
+        one.dispose()
 
     def _prepare(self, one: Child) -> bool:
         """Make sure that a child is alive.
@@ -156,6 +157,18 @@ class Child:
             self._is_closed = True
             self._signal(signal.SIGKILL)
 
+    def dispose(self) -> None:
+        """Give back the descriptors of the process, once it has ended after `close`."""
+        process = self._process
+        if process is None:
+            return
+        process.join()
+        with self._lock:
+            if self._pipe is not None:
+                self._pipe.close()
+            self._process = self._pipe = None
+            process.close()
+
     def _receive(self, pipe: Pipe, lease: Lease) -> Outcome:
         """Pass on what the process reports, until its outcome."""
         while True:
@@ -186,9 +199,11 @@ class Child:
                 self._pipe.close()
             self._process = self._pipe = None
         process.join()
+        exitcode = process.exitcode
+        process.close()
         if outcome is not None or lease.stop_reason() is not None:
             return STOPPED
-        return failed(Failure("process_died", _how(process.exitcode)))
+        return failed(Failure("process_died", _how(exitcode)))
 
     def _stop(self, lease: Lease) -> None:
         """Ask the process to stop, and kill it after a while. Called on any thread."""
