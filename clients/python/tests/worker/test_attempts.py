@@ -303,3 +303,29 @@ def test_until_idle_names_tasks_that_have_no_place(ls: Longshore) -> None:
 
     with pytest.raises(LongshoreError, match="threads=0: this worker does not run homeless"):
         Worker(ls, threads=0).run_until_idle()
+
+
+def test_a_result_that_does_not_fit_its_annotation_is_a_failure(ls: Longshore) -> None:
+    @ls.task(retries=3)
+    def wrong(value: object) -> int:
+        return value  # type: ignore[return-value]
+
+    job = wrong.submit("seven")
+    assert Worker(ls).run_until_idle() == 1
+    with pytest.raises(JobFailed, match="return annotation <class 'int'>") as failure:
+        job.result()
+    assert failure.value.code == "bad_result"
+
+
+def test_annotations_are_checked_when_the_worker_starts(ls: Longshore) -> None:
+    @dataclass
+    class Other:
+        id: int
+
+    @ls.task
+    def either(order: Order | Other) -> None: ...
+
+    with pytest.raises(TypeError, match=r"either: .* of the parameter 'order'"):
+        Worker(ls).start()
+    with pytest.raises(TypeError, match=r"either: .* of the parameter 'order'"):
+        either.submit(Other(1))

@@ -83,6 +83,11 @@ class Worker:
         self._failure: BaseException | None = None
         self._signals = 0
 
+    def check_tasks(self) -> None:
+        """Raise TypeError if a task has an annotation that JSON cannot be converted to."""
+        for task in self._app.tasks.values():
+            task.check_annotations()
+
     def run(self) -> None:
         """Run jobs until the program gets SIGTERM or SIGINT. A second signal ends it at once.
 
@@ -193,6 +198,7 @@ class Worker:
     def _start_thread(self, tasks_loop: asyncio.AbstractEventLoop, *, is_until_idle: bool) -> None:
         if self._thread is not None:
             raise RuntimeError("the worker runs already")
+        self.check_tasks()
         is_ready = threading.Event()
         capture.install()
 

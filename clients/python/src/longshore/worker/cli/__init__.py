@@ -72,6 +72,11 @@ def _run(app: Longshore, options: argparse.Namespace) -> int:
     if not app.tasks:
         print(f"longshore-worker: {options.application} has no tasks", file=sys.stderr)  # noqa: T201
         return 2
+    try:
+        worker.check_tasks()
+    except TypeError as error:
+        print(f"longshore-worker: {error}", file=sys.stderr)  # noqa: T201
+        return 2
     reloader = Reloader(worker.request_stop) if options.is_reloaded else None
     try:
         worker.run()
