@@ -13,7 +13,7 @@ from ..batch import Batch
 from ..errors import JobFailed, LongshoreError, WaitTimeout
 from ..task import Call, Task
 from ..worker import Worker
-from .application import private, used
+from .application import private, private_worker, used
 from .bar import Bar
 from .local import LocalCall, LocalCalls, short
 from .named import by_name, named_call
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 
-#: How long calls that run when another one has failed may go on, in seconds.
-_GRACE = 5
 #: How often the progress bar moves, in seconds.
 _STEP = 0.25
 
@@ -190,13 +188,8 @@ class Run:
         size = min(workers, len(self._calls))
         rooms = {"thread": (size, 0, 0), "process": (0, size, 0), "coroutine": (0, 0, size)}
         threads, processes, coroutines = rooms[self._mode]
-        return Worker(
-            self._app,
-            queues=[self._app.queue],
-            threads=threads,
-            processes=processes,
-            coroutines=coroutines,
-            grace=_GRACE,
+        return private_worker(
+            self._app, threads=threads, processes=processes, coroutines=coroutines
         )
 
     @contextmanager

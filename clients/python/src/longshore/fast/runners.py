@@ -18,8 +18,7 @@ from ..client import Longshore
 from ..errors import LongshoreError
 from ..job import Job
 from ..task import Call
-from ..worker import Worker
-from .application import private, used
+from .application import GRACE, private, private_worker, used
 from .background import BackgroundCall, BackgroundCalls
 from .local import short
 from .named import by_name, named_call
@@ -28,7 +27,6 @@ R = TypeVar("R")
 
 MAX_THREADS = 1000
 MAX_PROCESSES = 4
-_GRACE = 5
 
 
 class ThreadedJob(Job[R]):
@@ -51,14 +49,7 @@ class ThreadRunner:
         self._app = private(ls)
         self._calls = BackgroundCalls(self._app)
         self._jobs: list[tuple[BackgroundCall, ThreadedJob[Any]]] = []
-        self._worker = Worker(
-            self._app,
-            queues=[self._app.queue],
-            threads=0,
-            processes=0,
-            coroutines=MAX_THREADS,
-            grace=_GRACE,
-        )
+        self._worker = private_worker(self._app, coroutines=MAX_THREADS)
         self._worker.start()
 
     def start(
@@ -80,7 +71,7 @@ class ThreadRunner:
             call.thread.join()
         with suppress(LongshoreError):
             for _, job in self._jobs:
-                job.wait(_GRACE)
+                job.wait(GRACE)
             self._worker.stop()
 
 
@@ -91,14 +82,7 @@ class ProcessRunner:
         self._app = private(ls)
         self._task = by_name(self._app, fn, "@threaded without process=True")
         self._jobs: deque[ThreadedJob[Any]] = deque()
-        self._worker = Worker(
-            self._app,
-            queues=[self._app.queue],
-            threads=0,
-            processes=min(MAX_PROCESSES, os.cpu_count() or 1),
-            coroutines=0,
-            grace=_GRACE,
-        )
+        self._worker = private_worker(self._app, processes=min(MAX_PROCESSES, os.cpu_count() or 1))
         self._worker.start()
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ThreadedJob[Any]:

@@ -29,6 +29,8 @@ class Settings:
     lease: float
     grace: float
     name: str
+    #: Whether the server remembers the kinds, so that anyone may submit jobs of them.
+    learns_kinds: bool = True
 
     @classmethod
     def checked(

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -147,7 +148,7 @@ class Poller:
             self.room.give(limit - begun)
 
     def _body(self, limit: int, kinds: Sequence[str], wait: float) -> bytes:
-        body = {
+        body: dict[str, Any] = {
             "kinds": list(kinds),
             "limit": min(limit, 1000),
             "lease": self._settings.lease,
@@ -157,6 +158,8 @@ class Poller:
         queues = self._queues()
         if queues:
             body["queues"] = list(queues)
+        if not self._settings.learns_kinds:
+            body["learn_kinds"] = False
         return dumps(body)
 
     def _leases(self, answer: Answer) -> list[Lease]:
