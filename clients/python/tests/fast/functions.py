@@ -38,6 +38,10 @@ def anything(value: Any) -> str:
     return str(value)
 
 
+def pair_of(n: int):  # type: ignore[no-untyped-def]
+    return n, n
+
+
 def path_name(path: Path) -> str:
     return path.name
 

@@ -16,12 +16,13 @@ from fast.functions import (
     anything,
     fail_at_three,
     next_day,
+    pair_of,
     path_name,
     pid_of,
     square,
     times,
 )
-from longshore import JobFailed, Longshore, WaitTimeout, current
+from longshore import Context, JobFailed, Longshore, WaitTimeout, current
 from longshore.fast import parallel
 
 
@@ -123,8 +124,34 @@ def test_processes_run_functions_of_the_standard_library() -> None:
 def test_processes_convert_by_annotations() -> None:
     assert parallel(next_day, [date(2030, 1, 1)], n_workers=1) == [date(2030, 1, 2)]
     assert parallel(path_name, [Path("/a/b.txt")], n_workers=1) == ["b.txt"]
-    with pytest.raises(TypeError, match="would arrive as str: annotate the parameter"):
+    with pytest.raises(TypeError, match=r"would arrive as .* of the type str: annotate the"):
         parallel(anything, [Path("/a")], n_workers=1)
+
+
+def test_processes_refuse_what_would_arrive_as_something_else() -> None:
+    for value in ([(1, 2)], {1: "one"}, {"a": {1, 2}}):
+        with pytest.raises(TypeError, match="annotate the parameter with its type"):
+            parallel(anything, [value], n_workers=1)
+    with pytest.raises(TypeError, match="'plus'"):
+        parallel(times, [1], 2, n_workers=1, plus=True)
+    with pytest.raises(JobFailed, match=r"\(2, 2\) would arrive as \[2, 2\]: annotate") as failed:
+        parallel(pair_of, [2], n_workers=1)
+    assert failed.value.code == "bad_result"
+
+
+def test_a_task_with_a_context_takes_its_arguments(used_server: Longshore) -> None:
+    @used_server.task
+    def labelled(context: Context, n: int) -> str:
+        return f"{context.kind} {n}"
+
+    assert parallel(labelled, [1], n_workers=1) == ["labelled 1"]
+
+
+def test_the_server_forgets_the_kinds_of_calls(used_server: Longshore) -> None:
+    parallel(lambda n: n, [1], n_workers=1, threadpool=True)
+    kinds = used_server.session.clients.client().get("/v1/kinds").text
+    assert "echo" in kinds
+    assert "fast." not in kinds
 
 
 def test_processes_refuse_functions_without_a_name() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..client import Longshore
+from ..codec import dumps, is_same, loads
 from ..task import Call, Task
 from .local import TIMEOUT, kind
 
@@ -15,7 +16,9 @@ from .local import TIMEOUT, kind
 def by_name(app: Longshore, fn: Callable[..., Any], alternative: str) -> Task[..., Any]:
     """Return a task that runs a function in processes."""
     _check(fn, alternative)
-    return app.task(name=named_kind(fn), process=True, timeout=TIMEOUT)(fn)
+    task = app.task(name=named_kind(fn), process=True, timeout=TIMEOUT)(fn)
+    task.is_exact = True
+    return task
 
 
 def named_kind(fn: Callable[..., Any]) -> str:
@@ -50,14 +53,12 @@ def _check(fn: Callable[..., Any], alternative: str) -> None:
 def named_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call[Any]:
     """Return a call. Raise TypeError if an argument would arrive as another type."""
     call = task.s(*args, **kwargs)
-    there, there_by_name = task.decode_arguments(call.payload)
-    pairs = list(zip(args, there, strict=False))
-    pairs += [(value, there_by_name.get(name, value)) for name, value in kwargs.items()]
-    for here, arrives in pairs:
-        if type(here) is not type(arrives):
+    for name, here, arrives in task.arrivals(args, kwargs, loads(dumps(call.payload))):
+        is_number = isinstance(here, int) and isinstance(arrives, float)
+        if not is_same(here, arrives) or not (is_number or type(here) is type(arrives)):
             raise TypeError(
-                f"{task.fn.__qualname__}: the argument {here!r} is of the type"
-                f" {type(here).__name__} and would arrive as {type(arrives).__name__}: annotate the"
-                " parameter with its type"
+                f"{task.fn.__qualname__}: the argument {name!r} is {here!r:.200} of the type"
+                f" {type(here).__name__} and would arrive as {arrives!r:.200} of the type"
+                f" {type(arrives).__name__}: annotate the parameter with its type"
             )
     return call

@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from inspect import Parameter, Signature
 from typing import Any, Union, get_args, get_origin
@@ -100,6 +100,14 @@ class Parameters:
             for name, value in bound.items()
         }
         return payload, self._first_free(bound)
+
+    def arrivals(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], payload: Any
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """Returns the name of each argument of a call, its value, and that of the payload."""
+        arriving = self._decode_values(payload)
+        for name, value in self._bind(args, kwargs).items():
+            yield name, value, arriving[name]
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
+from longshore.codec import dumps, is_same, loads
 from longshore.context import Context
 from longshore.errors import BadResult
 
@@ -50,6 +51,8 @@ class Task(Submittable, Generic[P, R_co]):
         self.fn = fn
         self.retry_on = retry_on
         self.mode: Mode = _mode(fn, process)
+        #: Whether a result must arrive as it is. JSON makes a tuple a list, for example.
+        self.is_exact = False
         self._parameters = Parameters(fn, kind, app.codec)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
@@ -116,6 +119,12 @@ class Task(Submittable, Generic[P, R_co]):
         """Raises TypeError if an argument or result cannot be converted to its annotation."""
         self._parameters.check()
 
+    def arrivals(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], payload: Any
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """Returns the name of each argument of a call, its value, and what the worker gets."""
+        return self._parameters.arrivals(args, dict(kwargs), payload)
+
     def encode_result(self, value: Any) -> Any:
         """Returns a result as a JSON value. Raises TypeError if it has none."""
         try:
@@ -129,7 +138,15 @@ class Task(Submittable, Generic[P, R_co]):
         Raises TypeError if it has none, and `BadResult` if it does not fit the annotation.
         """
         result = self.encode_result(value)
-        self.decode_result(result)
+        if not self.is_exact:
+            self.decode_result(result)
+            return result
+        arrives = self.decode_result(loads(dumps(result)))
+        if not is_same(value, arrives):
+            raise BadResult(
+                f"{self.__name__}: the result {value!r:.200} would arrive as {arrives!r:.200}:"
+                " annotate the result with its type"
+            )
         return result
 
     def decode_result(self, value: Any) -> R_co:

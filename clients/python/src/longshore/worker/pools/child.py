@@ -27,12 +27,13 @@ class Reference(NamedTuple):
     module: str
     name: str
     kind: str
+    is_exact: bool = False
 
     @classmethod
     def of(cls, task: AnyTask) -> Reference:
         """Return the reference to a task."""
         fn = task.fn
-        return cls(fn.__module__, getattr(fn, "__qualname__", ""), task.kind)
+        return cls(fn.__module__, getattr(fn, "__qualname__", ""), task.kind, task.is_exact)
 
     def resolve(self) -> AnyTask:
         """Import the module and return the task."""
@@ -46,7 +47,9 @@ class Reference(NamedTuple):
         if callable(found):
             from longshore.client import Longshore
 
-            return Longshore().task(name=self.kind, process=True)(found)
+            task = Longshore().task(name=self.kind, process=True)(found)
+            task.is_exact = self.is_exact
+            return task
         raise LookupError(
             f"the task {self.kind!r} is not found as {self.name!r} in the module {self.module!r};"
             " a task with process=True must be a function at module level"
