@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 
 def is_same(value: Any, arrived: Any) -> bool:
@@ -10,8 +10,7 @@ def is_same(value: Any, arrived: Any) -> bool:
 
     Objects of one class that only know whether they are the same object count as equal.
     """
-    kind: Any = type(value)
-    plain: Any = object
+    kind, plain = cast("Any", type(value)), cast("Any", object)
     if kind is type(arrived) and kind.__eq__ is plain.__eq__:
         return True
     try:

@@ -8,10 +8,12 @@ from collections.abc import (
     Callable,
     Coroutine,
     Generator,
+    Iterable,
     Iterator,
     Sequence,
 )
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .options import Backoff, Options
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 Y = TypeVar("Y")
+
+_OPTIONS = (
+    *("name", "queue", "retries", "backoff", "retry_on", "timeout", "at_most_once", "process"),
+    *("priority", "expires", "tags"),
+)
 
 ExceptionTypes = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -102,6 +109,7 @@ class TaskDecorator:
         **options: Any,
     ) -> Any:
         """Makes a function a task, or returns a decorator with these options."""
+        _check_names(options)
         if fn is not None:
             return self._add(fn)
         return replace(
@@ -123,3 +131,15 @@ class TaskDecorator:
         )
         self.registry.add(task)
         return task
+
+
+def _check_names(options: Iterable[str]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            near = get_close_matches(name, _OPTIONS, 2)
+            hint = (
+                f"did you mean {' or '.join(f'{one}=' for one in near)}?"
+                if near
+                else f"there are {', '.join(_OPTIONS)}"
+            )
+            raise TypeError(f"a task has no option {name}=: {hint}")

@@ -60,6 +60,16 @@ class Options:
     callback: str | Mapping[str, Any] | None = None
     truncate_result: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError that names an option whose value cannot be used."""
+        _check_retries(self.retries)
+        for name, duration in (("timeout", self.timeout), ("delay", self.delay)):
+            try:
+                if duration is not None:
+                    seconds(duration)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{name}={duration!r}: {error}") from None
+
     def merged(self, changes: Options) -> Options:
         """Returns these options with those of `changes` that are given."""
         given = {field.name: getattr(changes, field.name) for field in fields(changes)}
@@ -87,6 +97,15 @@ class Options:
             "truncate_result": self.truncate_result or None,
         }
         return _given(fields_of_submission)
+
+
+def _check_retries(retries: Any) -> None:
+    if retries is None:
+        return
+    if not isinstance(retries, int) or isinstance(retries, bool):
+        raise TypeError(f"retries={retries!r}: must be a whole number")
+    if retries < 0:
+        raise ValueError(f"retries={retries}: must be at least 0")
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
