@@ -121,6 +121,21 @@ def test_processes_run_functions_of_the_standard_library() -> None:
     assert parallel(math.factorial, [3, 4], n_workers=1) == [6, 24]
 
 
+def test_processes_run_methods_of_built_in_types() -> None:
+    assert parallel(str.upper, ["a", "b"], n_workers=1) == ["A", "B"]
+
+
+def test_options_of_fastcore_are_accepted() -> None:
+    assert parallel(
+        square, [2], n_workers=1, threadpool=True, pause=0.1, method="spawn", max_tasks_per_child=3
+    ) == [4]
+
+
+def test_an_async_function_has_a_message_of_its_own() -> None:
+    with pytest.raises(TypeError, match="`async def`, which does not run in another process"):
+        parallel(asyncio.sleep, [1], n_workers=1)
+
+
 def test_processes_convert_by_annotations() -> None:
     assert parallel(next_day, [date(2030, 1, 1)], n_workers=1) == [date(2030, 1, 2)]
     assert parallel(path_name, [Path("/a/b.txt")], n_workers=1) == ["b.txt"]
@@ -160,9 +175,10 @@ def test_processes_refuse_functions_without_a_name() -> None:
 
 
 def test_a_timeout_ends_the_call() -> None:
-    stop = threading.Event()
-    with pytest.raises(WaitTimeout):
-        parallel(lambda n: stop.wait(2), [1], n_workers=1, threadpool=True, timeout=0.3)
+    stop, started_at = threading.Event(), time.monotonic()
+    with pytest.raises(WaitTimeout, match=r"not all calls have ended within 0\.3 s"):
+        parallel(lambda n: stop.wait(20), [1], n_workers=1, threadpool=True, timeout=0.3)
+    assert time.monotonic() - started_at < 2
     stop.set()
 
 

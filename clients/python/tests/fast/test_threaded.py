@@ -80,3 +80,15 @@ def test_the_program_waits_for_its_calls(used_server: Longshore) -> None:
     )
     assert done.stdout == "endedendedended"
     assert done.returncode == 0
+
+
+def test_the_program_does_not_wait_for_a_daemon(used_server: Longshore) -> None:
+    program = """
+import time
+from longshore.fast import threaded
+@threaded(daemon=True)
+def slow(): time.sleep(60)
+slow()
+"""
+    environment = {**os.environ, "LONGSHORE_URL": used_server.url}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=30)

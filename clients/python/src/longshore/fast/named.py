@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..client import Longshore
 from ..codec import dumps, is_same, loads
-from ..task import Call, Task
+from ..task import Call, Task, module_of
 from .local import TIMEOUT, kind
 
 
@@ -26,21 +27,25 @@ def named_kind(fn: Callable[..., Any]) -> str:
 
     The file is part of it, because every program has a module `__main__`.
     """
-    module = sys.modules.get(fn.__module__)
-    place = f"{getattr(module, '__file__', fn.__module__)}:{fn.__qualname__}"
+    home = module_of(fn)
+    place = f"{getattr(sys.modules.get(home), '__file__', home)}:{fn.__qualname__}"
     return kind(fn.__name__, hashlib.sha256(place.encode()).hexdigest()[:8])
 
 
 def _check(fn: Callable[..., Any], alternative: str) -> None:
     """Raise TypeError if a process cannot find the function."""
     name = getattr(fn, "__qualname__", "")
-    module = sys.modules.get(getattr(fn, "__module__", None) or "")
+    if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
+        raise TypeError(
+            f"{name} is an `async def`, which does not run in another process: use {alternative}"
+        )
+    module = sys.modules.get(module_of(fn))
     found: object = module
     for part in name.split("."):
         found = getattr(found, part, None)
     found = getattr(found, "fn", found)
     # The main module of a notebook or an interactive program has no file that a process could read.
-    is_readable = fn.__module__ != "__main__" or hasattr(module, "__file__")
+    is_readable = module_of(fn) != "__main__" or hasattr(module, "__file__")
     if name and found is fn and is_readable:
         return
     raise TypeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,6 +63,9 @@ def parallel(
     return_exceptions: bool = False,
     total: int | None = None,
     chunksize: int = 1,
+    pause: float = 0,
+    method: str | None = None,
+    max_tasks_per_child: int | None = None,
     **kwargs: Any,
 ) -> list[R]: ...
 def parallel(
@@ -75,6 +79,9 @@ def parallel(
     return_exceptions: bool = False,
     total: int | None = None,  # noqa: ARG001
     chunksize: int = 1,  # noqa: ARG001
+    pause: float = 0,  # noqa: ARG001
+    method: str | None = None,  # noqa: ARG001
+    max_tasks_per_child: int | None = None,  # noqa: ARG001
     **kwargs: Any,
 ) -> list[Any]:
     """Return `[f(*args, item, **kwargs) for item in items]`, with `n_workers` calls at once.
@@ -89,7 +96,9 @@ def parallel(
     - `timeout` is the number of seconds for all calls together; then `WaitTimeout` is raised.
     - A call that fails raises `JobFailed` with its traceback, and calls that have not started are
       cancelled. With `return_exceptions=True` the exception is in the list instead.
-    - `progress=True` shows a progress bar. `total` and `chunksize` are ignored.
+    - `progress=True` shows a progress bar.
+    - `total`, `chunksize`, `pause`, `method` and `max_tasks_per_child` of fastcore are accepted and
+      ignored.
     """
     items = list(items)
     workers = _cpus() if n_workers is None else n_workers
@@ -177,11 +186,31 @@ class Run:
     ) -> list[Any]:
         """Run the calls and return their results in order."""
         end = None if timeout is None else time.monotonic() + timeout
-        with self._worker(workers), self._batch() as batch:
-            if progress:
-                _show(batch, Bar(len(self._calls)), end, stop_on_failure=not return_exceptions)
-            left = None if end is None else max(0.0, end - time.monotonic())
-            return list(self._read(batch, left, return_exceptions))
+        try:
+            with self._running(workers), self._batch() as batch:
+                if progress:
+                    _show(batch, Bar(len(self._calls)), end, stop_on_failure=not return_exceptions)
+                left = None if end is None else max(0.0, end - time.monotonic())
+                return list(self._read(batch, left, return_exceptions))
+        except WaitTimeout:
+            what = f"parallel {self._name}".strip()
+            raise WaitTimeout(f"{what}: not all calls have ended within {timeout} s") from None
+
+    @contextmanager
+    def _running(self, workers: int) -> Generator[None]:
+        """Run the jobs. After a timeout the worker ends in the background."""
+        worker = self._worker(workers)
+        worker.start()
+        try:
+            yield
+        except WaitTimeout:
+            worker.request_stop()
+            threading.Thread(target=_end, args=(worker,), daemon=True).start()
+            raise
+        except BaseException:
+            worker.stop()
+            raise
+        worker.stop()
 
     def _worker(self, workers: int) -> Worker:
         """Return a worker for these jobs only, so that `n_workers` holds."""
@@ -215,6 +244,11 @@ class Run:
             if not return_exceptions:
                 raise result from cause
             yield cause if isinstance(result, JobFailed) and cause is not None else result
+
+
+def _end(worker: Worker) -> None:
+    with suppress(LongshoreError):
+        worker.wait()
 
 
 def _show(batch: Batch[Any], bar: Bar, end: float | None, stop_on_failure: bool) -> None:

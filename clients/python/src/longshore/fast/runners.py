@@ -53,13 +53,19 @@ class ThreadRunner:
         self._worker.start()
 
     def start(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        daemon: bool = False,
     ) -> ThreadedJob[Any]:
         """Start a call."""
         name = getattr(fn, "__name__", "")
         call = BackgroundCall(partial(fn, *args, **kwargs), f"{name}{short(args)}", name)
         job = _submit(self._app, self._calls.add(call, tag=name))
         call.job = job
+        call.thread.daemon = daemon
         call.thread.start()
         self._jobs = [(one, its) for one, its in self._jobs if one.thread.is_alive()]
         self._jobs.append((call, job))
@@ -67,10 +73,11 @@ class ThreadRunner:
 
     def close(self) -> None:
         """Wait for the calls, and until the server knows their outcomes."""
-        for call, _ in self._jobs:
+        awaited = [(call, job) for call, job in self._jobs if not call.thread.daemon]
+        for call, _ in awaited:
             call.thread.join()
         with suppress(LongshoreError):
-            for _, job in self._jobs:
+            for _, job in awaited:
                 job.wait(GRACE)
             self._worker.stop()
 
@@ -85,12 +92,15 @@ class ProcessRunner:
         self._worker = private_worker(self._app, processes=min(MAX_PROCESSES, os.cpu_count() or 1))
         self._worker.start()
 
-    def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ThreadedJob[Any]:
+    def start(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, daemon: bool = False
+    ) -> ThreadedJob[Any]:
         """Start a call."""
         job = _submit(self._app, named_call(self._task, args, kwargs))
         if self._jobs and self._jobs[0].refresh().is_final:
             self._jobs.popleft()
-        self._jobs.append(job)
+        if not daemon:
+            self._jobs.append(job)
         return job
 
     def close(self) -> None:

@@ -3,6 +3,6 @@
 from .call import Call
 from .failure import Failure
 from .options import Backoff, Options
-from .task import FunctionTask, Mode, Task
+from .task import FunctionTask, Mode, Task, module_of
 
-__all__ = ["Backoff", "Call", "Failure", "FunctionTask", "Mode", "Options", "Task"]
+__all__ = ["Backoff", "Call", "Failure", "FunctionTask", "Mode", "Options", "Task", "module_of"]

@@ -61,7 +61,8 @@ def _check_function(fn: Callable[..., Any]) -> None:
         first = next(iter(inspect.signature(fn).parameters), None)
     except ValueError as error:
         raise TypeError(f"{_place(fn)} cannot be a task: its parameters are not known") from error
-    if first in {"self", "cls"}:
+    # Those of the built-in types take the object as an argument, which a payload can have.
+    if first in {"self", "cls"} and not inspect.ismethoddescriptor(fn):
         raise TypeError(
             f"{_place(fn)} is a method, and a task must be a function: its object is not in the"
             " payload of a job. Move it out of the class"

@@ -182,6 +182,14 @@ class FunctionTask(Task[P, R_co], Generic[P, R_co, C_co]):
             ...
 
 
+def module_of(fn: Callable[..., Any]) -> str:
+    """Returns the name of the module of a function, or of the class for one such as `str.upper`."""
+    module = getattr(fn, "__module__", None) or getattr(
+        getattr(fn, "__objclass__", None), "__module__", None
+    )
+    return module or ""
+
+
 def _mode(fn: Callable[..., Any], process: bool) -> Mode:
     plain = inspect.unwrap(fn)
     is_async = inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 from longshore.errors import Stopped
-from longshore.task import Failure, Task
+from longshore.task import Failure, Task, module_of
 from longshore.worker.attempt import AnyTask, Outcome, failed, run
 from longshore.worker.capture import capture
 from longshore.worker.leases import LeasedJob
@@ -33,7 +33,7 @@ class Reference(NamedTuple):
     def of(cls, task: AnyTask) -> Reference:
         """Return the reference to a task."""
         fn = task.fn
-        return cls(fn.__module__, getattr(fn, "__qualname__", ""), task.kind, task.is_exact)
+        return cls(module_of(fn), getattr(fn, "__qualname__", ""), task.kind, task.is_exact)
 
     def resolve(self) -> AnyTask:
         """Import the module and return the task."""
