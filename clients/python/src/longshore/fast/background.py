@@ -69,5 +69,10 @@ class BackgroundCalls(LocalCalls):
     def __init__(self, app: Longshore) -> None:
         super().__init__(app, "threaded")
 
-    async def _run(self, call: int, shown: str) -> Any:  # noqa: ARG002
-        return self.shown(await self.take(call).arun())
+    def _function(self) -> Callable[..., Any]:
+        """Return the function of the task."""
+
+        async def run(call: int, shown: str) -> Any:  # noqa: ARG001
+            return self.shown(await self.take(call).arun())
+
+        return run

@@ -64,7 +64,9 @@ class LocalCalls:
         self._calls: dict[int, LocalCall] = {}
         self._numbers = itertools.count()
         random = uuid.uuid4().hex[:8]
-        self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(self._run)
+        self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(
+            self._function()
+        )
 
     def add(self, call: LocalCall, tag: str = "") -> Call[Any]:
         """Return a call to submit. Its result is the object that the function returns."""
@@ -74,9 +76,14 @@ class LocalCalls:
         # The server has only a copy of the result, for people to see.
         return replace(task.s(number, call.shown), decode=call.result)
 
-    # `shown` is in the payload for people to see.
-    def _run(self, call: int, shown: str) -> Any:  # noqa: ARG002
-        return self.shown(self.take(call).run())
+    def _function(self) -> Callable[..., Any]:
+        """Return the function of the task."""
+
+        # `shown` is in the payload for people to see.
+        def run(call: int, shown: str) -> Any:  # noqa: ARG001
+            return self.shown(self.take(call).run())
+
+        return run
 
     def take(self, number: int) -> Any:
         """Return a call, which is known only once."""
