@@ -36,6 +36,15 @@ fn a_kind_that_a_worker_has_asked_for_needs_no_lane() {
 }
 
 #[test]
+fn a_worker_can_ask_for_kinds_without_making_them_known() {
+    let server = Server::start();
+    let call = json!({"kinds": ["resize"], "learn_kinds": false});
+    assert!(lease(&server, 1, &call).is_empty());
+    submit(&server, "resize").problem(422);
+    assert_eq!(entry(&server, "resize"), None);
+}
+
+#[test]
 fn a_kind_is_known_while_its_first_worker_waits() {
     let server = Server::start();
     let mut connection = server.connect();
