@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Key, bearer, call, create, first_key};
 use crate::kit::leases::remote;
-use crate::kit::{Events, Server, Setup, eventually};
+use crate::kit::{Events, Server, Setup, eventually, with};
 
 /// Starts a server with these limits, with its first key and another one that may submit, read and work.
 fn server_with(limits: &str) -> (Server, Key, Key) {
@@ -81,6 +81,44 @@ fn a_key_has_at_most_so_many_waits_and_streams() {
     eventually("room", || {
         (call(&server, &app, "GET", "/v1/jobs/1?wait=0.1", None).status == 200).then_some(())
     });
+}
+
+#[test]
+fn a_key_watches_at_most_half_of_the_leases_of_all_watches() {
+    let (server, ops, app) = server_with("");
+    let job = with(remote(1), &json!({"timeout": "1h"}));
+    call(&server, &ops, "POST", "/v1/jobs", Some(&Value::from(vec![job; 1_000]))).expect(202);
+    let wanted = json!({"limit": 1_000, "lease": "10m"});
+    let leased = call(&server, &app, "POST", "/v1/leases", Some(&wanted)).expect(200);
+    let leases: Value = (leased["jobs"].as_array().unwrap().iter())
+        .map(|job| json!({"id": job["id"], "lease_token": job["lease_token"]}))
+        .collect();
+    assert_eq!(leases.as_array().unwrap().len(), 1_000);
+    let body = json!({"leases": leases, "wait": "60s"}).to_string();
+    let request = format!(
+        "POST /v1/leases/watch HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        server.addr(),
+        bearer(&app),
+        body.len()
+    );
+    let watches: Vec<_> = (0..50)
+        .map(|_| {
+            let mut connection = server.connect();
+            connection.send(&request).unwrap();
+            connection
+        })
+        .collect();
+    let one = json!({"leases": [leases[0]]});
+    let watch = |key: &Key| call(&server, key, "POST", "/v1/leases/watch", Some(&one));
+    let refused = eventually("the watches of the key are full", || {
+        Some(watch(&app)).filter(|answer| answer.status == 429)
+    });
+    assert_eq!(refused.problem(429), "the key watches as many leases as its limit allows");
+    assert_eq!(refused.json()["type"], "urn:longshore:problem:key-limit");
+    // Another key has its own.
+    watch(&ops).expect(200);
+    drop(watches);
+    eventually("room", || (watch(&app).status == 200).then_some(()));
 }
 
 #[test]
