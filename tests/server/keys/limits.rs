@@ -1,12 +1,13 @@
 //! Limits of each key, beside those of the whole server.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{Key, bearer, call, create, first_key};
 use crate::kit::leases::remote;
-use crate::kit::{Events, Server, Setup, eventually, with};
+use crate::kit::{Events, Server, Setup, TEST_TIMEOUT, eventually, with};
 
 /// Starts a server with these limits, with its first key and another one that may submit, read and work.
 fn server_with(limits: &str) -> (Server, Key, Key) {
@@ -94,31 +95,29 @@ fn a_key_watches_at_most_half_of_the_leases_of_all_watches() {
         .map(|job| json!({"id": job["id"], "lease_token": job["lease_token"]}))
         .collect();
     assert_eq!(leases.as_array().unwrap().len(), 1_000);
-    let body = json!({"leases": leases, "wait": "60s"}).to_string();
-    let request = format!(
-        "POST /v1/leases/watch HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        server.addr(),
-        bearer(&app),
-        body.len()
-    );
-    let watches: Vec<_> = (0..50)
-        .map(|_| {
-            let mut connection = server.connect();
-            connection.send(&request).unwrap();
-            connection
-        })
-        .collect();
-    let one = json!({"leases": [leases[0]]});
-    let watch = |key: &Key| call(&server, key, "POST", "/v1/leases/watch", Some(&one));
-    let refused = eventually("the watches of the key are full", || {
-        Some(watch(&app)).filter(|answer| answer.status == 429)
+    let all = json!({"leases": leases, "wait": "60s"});
+    let watch =
+        |key: &Key, body: &Value| call(&server, key, "POST", "/v1/leases/watch", Some(body));
+    let (sender, answers) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..51 {
+            let sender = sender.clone();
+            let (watch, app, all) = (&watch, &app, &all);
+            scope.spawn(move || sender.send(watch(app, all)));
+        }
+        // All others wait.
+        let refused = answers.recv_timeout(TEST_TIMEOUT).unwrap();
+        assert_eq!(refused.problem(429), "the key watches as many leases as its limit allows");
+        assert_eq!(refused.json()["type"], "urn:longshore:problem:key-limit");
+        // Another key has its own.
+        watch(&ops, &json!({"leases": [leases[0]]})).expect(200);
+        call(&server, &ops, "POST", &format!("/v1/jobs/{}/cancel", leases[0]["id"]), None)
+            .expect(200);
+        for _ in 0..50 {
+            answers.recv_timeout(TEST_TIMEOUT).unwrap().expect(200);
+        }
     });
-    assert_eq!(refused.problem(429), "the key watches as many leases as its limit allows");
-    assert_eq!(refused.json()["type"], "urn:longshore:problem:key-limit");
-    // Another key has its own.
-    watch(&ops).expect(200);
-    drop(watches);
-    eventually("room", || (watch(&app).status == 200).then_some(()));
+    watch(&app, &all).expect(200);
 }
 
 #[test]
