@@ -1,6 +1,7 @@
 //! Leases of remote workers: wait for jobs, renew their leases, finish them.
 
 pub(in crate::server) mod kinds;
+mod near_names;
 mod watch;
 
 use std::sync::atomic::{AtomicU64, Ordering};

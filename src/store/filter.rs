@@ -57,7 +57,7 @@ pub struct ResultQuery {
 pub struct EndQuery {
     /// Batch of the jobs.
     pub batch: BatchId,
-    /// Only ends with a larger number.
+    /// Only ends with a larger number. If no end has this number yet, all ends.
     pub after: i64,
     /// Maximum number of ends to look at.
     pub limit: u32,

@@ -210,7 +210,8 @@ pub trait ReadStore: Send {
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError>;
 
     /// Scans a bounded range of ids above `after` for jobs that became final before
-    /// `finished_before`. From the start it also looks for batches without jobs that ended before then. Call it again with [`Prunable::next`] for the next range.
+    /// `finished_before`. From the start it also looks for batches without jobs that ended before then. Call
+    /// it again with [`Prunable::next`] for the next range.
     ///
     /// # Errors
     /// See [`ReadStore`].

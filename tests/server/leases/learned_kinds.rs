@@ -76,13 +76,16 @@ fn an_unknown_kind_is_refused_with_the_known_ones_and_what_to_do() {
     let refused = submit(&server, "resise");
     assert_eq!(pointers(&refused), ["/kind"]);
     let detail = refused.problem(422);
-    assert!(detail.contains("chat, command, echo, http, resize, sleep"), "{detail}");
+    assert!(detail.contains("resize, chat, command, echo, http, sleep"), "{detail}");
     assert!(detail.contains("start a worker that leases it"), "{detail}");
     assert!(detail.contains("set \"lane\": \"remote\""), "{detail}");
     let many: Vec<String> = (0..100).map(|number| format!("a-kind-{number:03}")).collect();
     lease(&server, 1, &json!({"kinds": many}));
     let detail = submit(&server, "resise").problem(422);
-    assert!(detail.contains("a-kind-000, a-kind-001") && detail.contains(" more"), "{detail}");
+    assert!(
+        detail.contains("known kinds: resize, a-kind-000, a-kind-001") && detail.contains(" more"),
+        "{detail}"
+    );
     assert!(!detail.contains("[...]"), "{detail}");
 }
 
