@@ -221,3 +221,16 @@ fn an_open_batch_is_not_removed_and_one_without_jobs_is_removed_after_its_end() 
     assert_eq!((prunable(&mut store), prune(&mut store)), (found, 1));
     assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
 }
+
+#[test]
+fn the_jobs_of_an_open_batch_are_not_removed_before_it_is_closed() {
+    let mut store = open_with_ended_jobs(2);
+    let outside = store.submit(job());
+    store.write(Write::Cancel(outside)).unwrap();
+    store.advance(10);
+    let now = store.now;
+    assert_eq!(store.reads.prunable(JobId(0), now).unwrap().jobs, [outside]);
+    store.write(CLOSE).unwrap();
+    let found = store.reads.prunable(JobId(0), now).unwrap().jobs;
+    assert_eq!(found, [JobId(1), JobId(2), outside]);
+}
