@@ -6,7 +6,7 @@ pydantic is never imported here: a model exists only in a program that has impor
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 
 def is_model(kind: Any) -> bool:
@@ -16,8 +16,40 @@ def is_model(kind: Any) -> bool:
 
 
 def encode(model: Any) -> Any:
-    """Returns a model as a JSON value."""
-    return model.model_dump(mode="json", by_alias=True)
+    """Returns a model as a JSON value from which the same model can be made.
+
+    Raises TypeError for a model with a secret, because pydantic does not write its text.
+    """
+    plain = model.model_dump(round_trip=True)
+    values = [model.model_dump(mode="json", by_alias=a, round_trip=True) for a in (True, False)]
+    _refuse_secrets(plain, values[0], type(model).__qualname__)
+    # An alias for the serialization alone is a name that the validation does not know.
+    return next((value for value in values if _is_valid(type(model), value)), values[0])
+
+
+def _is_valid(kind: Any, value: Any) -> bool:
+    try:
+        decode(kind, value)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_secrets(plain: Any, value: Any, place: str) -> None:
+    """Raises TypeError, which names the field, if a value has stars in place of a secret."""
+    if isinstance(plain, dict) and isinstance(value, dict):
+        fields, written = cast("dict[Any, Any]", plain), cast("dict[str, Any]", value)
+        for (name, field), text in zip(fields.items(), written.values(), strict=False):
+            _refuse_secrets(field, text, f"{place}.{name}")
+    elif isinstance(plain, (list, tuple, set, frozenset)) and isinstance(value, list):
+        items, texts = cast("list[Any]", plain), cast("list[Any]", value)
+        for index, (item, text) in enumerate(zip(items, texts, strict=False)):
+            _refuse_secrets(item, text, f"{place}[{index}]")
+    elif hasattr(plain, "get_secret_value") and value == "**********":
+        raise TypeError(
+            f"{place} is a secret, whose text pydantic does not write: read the secret in the task,"
+            " or give the field a serializer for JSON"
+        )
 
 
 def decode(kind: Any, value: Any) -> Any:
