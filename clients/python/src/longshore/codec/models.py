@@ -6,7 +6,10 @@ pydantic is never imported here: a model exists only in a program that has impor
 from __future__ import annotations
 
 import sys
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any
+
+from .text import is_list, is_object
 
 
 def is_model(kind: Any) -> bool:
@@ -37,13 +40,11 @@ def _is_valid(kind: Any, value: Any) -> bool:
 
 def _refuse_secrets(plain: Any, value: Any, place: str) -> None:
     """Raises TypeError, which names the field, if a value has stars in place of a secret."""
-    if isinstance(plain, dict) and isinstance(value, dict):
-        fields, written = cast("dict[Any, Any]", plain), cast("dict[str, Any]", value)
-        for (name, field), text in zip(fields.items(), written.values(), strict=False):
+    if is_object(plain) and is_object(value):
+        for (name, field), text in zip(plain.items(), value.values(), strict=False):
             _refuse_secrets(field, text, f"{place}.{name}")
-    elif isinstance(plain, (list, tuple, set, frozenset)) and isinstance(value, list):
-        items, texts = cast("list[Any]", plain), cast("list[Any]", value)
-        for index, (item, text) in enumerate(zip(items, texts, strict=False)):
+    elif is_list(value) and isinstance(plain, Iterable):
+        for index, (item, text) in enumerate(zip(plain, value, strict=False)):
             _refuse_secrets(item, text, f"{place}[{index}]")
     elif hasattr(plain, "get_secret_value") and value == "**********":
         raise TypeError(
