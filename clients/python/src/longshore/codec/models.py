@@ -6,7 +6,6 @@ pydantic is never imported here: a model exists only in a program that has impor
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from .text import is_list, is_object
@@ -43,7 +42,8 @@ def _refuse_secrets(plain: Any, value: Any, place: str) -> None:
     if is_object(plain) and is_object(value):
         for (name, field), text in zip(plain.items(), value.values(), strict=False):
             _refuse_secrets(field, text, f"{place}.{name}")
-    elif is_list(value) and isinstance(plain, Iterable):
+    elif is_list(value):
+        # A list, a tuple or a set.
         for index, (item, text) in enumerate(zip(plain, value, strict=False)):
             _refuse_secrets(item, text, f"{place}[{index}]")
     elif hasattr(plain, "get_secret_value") and value == "**********":

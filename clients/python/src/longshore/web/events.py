@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .._http.events import Event
+from ..codec import is_list
 from ..errors import NotAllowed, Refused, Unavailable
 from . import sse
 from .problems import problem
@@ -154,8 +155,9 @@ def public(data: Any) -> Any:
     for name in ("attempts", "failures"):
         if isinstance(fields.get(name), list):
             fields[name] = [_without_details(item) for item in fields[name]]
-    if "results" in fields and isinstance(fields["results"], list):
-        fields["results"] = [public(row) for row in cast("list[Any]", fields["results"])]
+    results = fields.get("results")
+    if is_list(results):
+        fields["results"] = [public(row) for row in results]
     if "error" in fields:
         fields["error"] = _without_details(fields["error"])
     return fields
