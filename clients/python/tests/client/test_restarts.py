@@ -232,3 +232,14 @@ def test_a_server_that_is_started_late_is_awaited(longshore_server: Server) -> N
         starter.start()
         assert work.submit().id == 1
         starter.join()
+
+
+def test_a_server_that_does_not_answer_is_named_in_the_log_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(Unavailable):
+        Longshore("http://127.0.0.1:9", give_up=2.5).job(1).refresh()
+    warnings = [entry.getMessage() for entry in caplog.records if entry.name == "longshore"]
+    assert warnings == [
+        "http://127.0.0.1:9 does not answer, trying for 2.5 s; is `longshore serve` running?"
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from longshore import Context, Fatal, JobFailed, Longshore, Retry, current
+from longshore import Context, Fatal, JobFailed, Longshore, LongshoreError, Retry, current
 from longshore.worker import Worker
 from worker import sample as tasks
 from worker.kit import eventually, run_of
@@ -289,3 +289,43 @@ def test_a_task_in_a_process_may_start_processes(sample: Longshore) -> None:
     job = tasks.ppool.submit(3)
     Worker(sample, processes=1).run_until_idle()
     assert job.result() == [3, 2, 1]
+
+
+def test_a_task_with_a_process_runs_by_default(sample: Longshore) -> None:
+    job = tasks.ppool.submit(2)
+    Worker(sample).run_until_idle()
+    assert job.result() == [2, 1]
+
+
+def test_until_idle_names_tasks_that_have_no_place(ls: Longshore) -> None:
+    @ls.task
+    def homeless() -> None: ...
+
+    with pytest.raises(LongshoreError, match="threads=0: this worker does not run homeless"):
+        Worker(ls, threads=0).run_until_idle()
+
+
+def test_a_result_that_does_not_fit_its_annotation_is_a_failure(ls: Longshore) -> None:
+    @ls.task(retries=3)
+    def wrong(value: object) -> int:
+        return value  # type: ignore[return-value]
+
+    job = wrong.submit("seven")
+    assert Worker(ls).run_until_idle() == 1
+    with pytest.raises(JobFailed, match="return annotation <class 'int'>") as failure:
+        job.result()
+    assert failure.value.code == "bad_result"
+
+
+def test_annotations_are_checked_when_the_worker_starts(ls: Longshore) -> None:
+    @dataclass
+    class Other:
+        id: int
+
+    @ls.task
+    def either(order: Order | Other) -> None: ...
+
+    with pytest.raises(TypeError, match=r"either: .* of the parameter 'order'"):
+        Worker(ls).start()
+    with pytest.raises(TypeError, match=r"either: .* of the parameter 'order'"):
+        either.submit(Other(1))

@@ -92,7 +92,7 @@ def test_a_process_that_ignores_sigterm_is_killed(program: Start, sample: Longsh
     worker = program("--processes", "1", "--lease", "2")
     job = tasks.pdeaf.submit(60)
     pid = int(worker.until_effect("pdeaf begin").split()[-1])
-    assert 4 < cancelled_after(sample, job) < 9
+    assert cancelled_after(sample, job) < 4
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

@@ -102,7 +102,7 @@ def test_options_name_the_server_and_the_queue(
 def test_tasks_that_the_worker_has_no_place_for_are_named(
     program: Start, sample: Longshore
 ) -> None:
-    worker = program()
+    worker = program("--processes", "0")
     eventually(lambda: "processes=0: this worker does not run" in worker.log, "it says so")
     assert "psleep" in worker.log
 

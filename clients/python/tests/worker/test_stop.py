@@ -1,11 +1,14 @@
 """A worker that stops in the middle of a stream of jobs."""
 
+import gc
 import os
 import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from longshore import Longshore
 from longshore.testing import binary
@@ -72,3 +75,18 @@ def test_a_worker_stops_at_once_over_a_unix_socket_too(tmp_path: Path) -> None:
             started_at = time.monotonic()
         assert time.monotonic() - started_at < 1
         process.kill()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_stopped_worker_leaves_no_descriptors_of_processes(sample: Longshore) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    gc.disable()  # which would close them later
+    try:
+        Worker(sample, processes=2).run_until_idle()
+        before = descriptors()
+        Worker(sample, processes=2).run_until_idle()
+        eventually(lambda: descriptors() <= before, "all are closed")
+    finally:
+        gc.enable()

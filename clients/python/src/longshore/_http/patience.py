@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -15,6 +16,10 @@ from .message import Request, Response, refusal
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
+#: After this time the log says that the server does not answer, in seconds.
+_SILENCE = 1.0
+
+log = logging.getLogger("longshore")
 
 
 class Patience:
@@ -28,6 +33,7 @@ class Patience:
         self.give_up = give_up
         self._clock = clock
         self._deadline: float | None = None
+        self.failing_for = 0.0
         self._pause = FIRST_PAUSE
 
     def next_pause(self, asked: float | None = None) -> float | None:
@@ -38,6 +44,7 @@ class Patience:
         now = self._clock()
         if self._deadline is None:
             self._deadline = now + self.give_up
+        self.failing_for = now - (self._deadline - self.give_up)
         if now >= self._deadline:
             return None
         pause = asked if asked is not None else self._pause * random.uniform(0.8, 1.2)
@@ -63,6 +70,7 @@ class Tries:
         self._patience = Patience(give_up if request.give_up is None else request.give_up)
         self._outcome: Response | Exception | None = None
         self._may_have_had_effect = False
+        self._has_warned = False
 
     def answered(self, response: Response) -> float | None:
         """Takes an answer."""
@@ -79,7 +87,15 @@ class Tries:
             return None
         not_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
         self._may_have_had_effect |= not isinstance(error, not_sent)
-        return self._patience.next_pause()
+        pause = self._patience.next_pause()
+        if pause is not None and self._patience.failing_for >= _SILENCE and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "%s does not answer, trying for %g s; is `longshore serve` running?",
+                self._url,
+                self._patience.give_up,
+            )
+        return pause
 
     def result(self) -> Response:
         """Returns the answer, or raises why there is none."""

@@ -45,7 +45,7 @@ def call(task: Task[..., Any], payload: Any, context: Context) -> Any:
             value = wait_for(value)
         elif inspect.isgenerator(value):
             value = _collect(cast("Generator[Any, Any, Any]", value), context)
-        return task.encode_result(value)
+        return task.checked_result(value)
 
 
 async def acall(task: Task[..., Any], payload: Any, context: Context) -> Any:
@@ -59,7 +59,7 @@ async def acall(task: Task[..., Any], payload: Any, context: Context) -> Any:
             value = await value
         elif inspect.isgenerator(value):
             value = _collect(cast("Generator[Any, Any, Any]", value), context)
-        return task.encode_result(value)
+        return task.checked_result(value)
 
 
 def _collect(generator: Generator[Any, Any, Any], context: Context) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -37,6 +37,14 @@ class Codec:
             raise TypeError(f"{_short(value)} has no JSON form: {error}") from error
         return encoded
 
+    def check(self, annotation: Any) -> None:
+        """Raises TypeError if no value can be decoded to a type, as for a union of two dataclasses.
+
+        Types that are not known may have a decoder for some values, and are not looked at.
+        """
+        if annotation is not Any and annotation is not NoReturn:
+            msgspec.json.Decoder(annotation)
+
     def decode(self, value: Any, annotation: Any) -> Any:
         """Converts a JSON value to a type, and returns the value.
 
@@ -61,6 +69,8 @@ class Codec:
         raise TypeError(f"values of the type {type(value).__qualname__} cannot be encoded")
 
     def _decode_other(self, annotation: Any, value: Any) -> Any:
+        if annotation is object:
+            return value
         decoder = self._decoders.get(annotation)
         if decoder is not None:
             return decoder(value)

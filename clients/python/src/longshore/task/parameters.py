@@ -33,6 +33,7 @@ class Parameters:
         self._kind = kind
         self._codec = codec
         self._signature = _signature(fn)
+        self._is_checked = False
 
     @cached_property
     def _annotations(self) -> dict[str, Any]:
@@ -83,14 +84,31 @@ class Parameters:
             return {}
         return {name: context}
 
+    def check(self) -> None:
+        """Raises TypeError that names a parameter whose annotation cannot be decoded to."""
+        if self._is_checked:
+            return
+        kinds = {n: kind for n, kind in self._annotations.items() if n != self.context_name}
+        for name, kind in (*kinds.items(), ("return", self.result_annotation)):
+            try:
+                self._codec.check(kind)
+            except TypeError as error:
+                what = "the result" if name == "return" else f"the parameter {name!r}"
+                raise TypeError(
+                    f"{self._kind}: JSON cannot be converted to the annotation {kind} of {what}:"
+                    f" {error}"
+                ) from error
+        self._is_checked = True
+
     def encode(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[dict[str, Any], FreeParameter | None]:
         """Returns the payload of a call, and the first parameter that it leaves free.
 
         Raises TypeError if the call does not fit the signature, except that this one may be
-        missing.
+        missing, or if an annotation cannot be used.
         """
+        self.check()
         bound = self._bind(args, kwargs)
         payload = {
             name: self._encode_parameter(self._arguments.parameters[name], value)

@@ -122,6 +122,10 @@ class Task(Submittable, Generic[P, R_co]):
         """
         return self._parameters.decode(payload, context)
 
+    def check_annotations(self) -> None:
+        """Raises TypeError if an argument or result cannot be converted to its annotation."""
+        self._parameters.check()
+
     def encode_result(self, value: Any) -> Any:
         """Returns a result as a JSON value. Raises TypeError if it has none."""
         try:
@@ -129,13 +133,23 @@ class Task(Submittable, Generic[P, R_co]):
         except TypeError as error:
             raise TypeError(f"the result of {self.kind}: {error}") from error
 
+    def checked_result(self, value: Any) -> Any:
+        """Returns a result as a JSON value that its readers can decode.
+
+        Raises TypeError if it has none, and `BadResult` if it does not fit the annotation.
+        """
+        result = self.encode_result(value)
+        self.decode_result(result)
+        return result
+
     def decode_result(self, value: Any) -> R_co:
         """Converts a JSON value to the result. Raises `BadResult`."""
         try:
             result: R_co = self.app.codec.decode(value, self._parameters.result_annotation)
         except (TypeError, ValueError) as error:
             raise BadResult(
-                f"the result of {self.kind} does not fit its return annotation: {error}"
+                f"the result of {self.kind} does not fit its return annotation"
+                f" {self._parameters.result_annotation}: {error}"
             ) from error
         return result
 

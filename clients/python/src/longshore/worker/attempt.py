@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from longshore.codec import dumps, loads
 from longshore.context import Context, Reporter, running
-from longshore.errors import BadPayload, Stopped
+from longshore.errors import BadPayload, BadResult, Stopped
 from longshore.task import Failure, Task
 
 from .capture import captured
@@ -110,8 +110,8 @@ def _arguments(
 
 def _completed(task: AnyTask, value: Any) -> Outcome:
     try:
-        fields = dumps({"result": task.encode_result(value)})
-    except (TypeError, ValueError, RecursionError) as error:
+        fields = dumps({"result": task.checked_result(value)})
+    except (BadResult, TypeError, ValueError, RecursionError) as error:
         return failed(Failure("bad_result", str(error), retryable=False))
     return Outcome("complete", fields, "completed")
 

@@ -26,7 +26,7 @@ from .leases.settlement import release, settle
 from .leases.watch import Watch
 from .pools import CoroutinePool, Pool, ProcessPool, ThreadPool
 from .server import Server
-from .settings import Settings
+from .settings import Settings, processes_of, queues_of
 
 if TYPE_CHECKING:
     from longshore.client import Longshore
@@ -66,7 +66,7 @@ class Engine:
         pools: list[Pool] = [
             ThreadPool(settings.threads, self.finish),
             CoroutinePool(settings.coroutines, self.finish, tasks_loop),
-            ProcessPool(settings.processes, self.finish, self._end_from_thread),
+            ProcessPool(processes_of(app, settings), self.finish, self._end_from_thread),
         ]
         self._pollers: dict[Mode, Poller] = {
             pool.mode: self._poller(pool, server) for pool in pools
@@ -79,6 +79,7 @@ class Engine:
             pool,
             server=server,
             settings=self._settings,
+            queues=lambda: queues_of(self._app, self._settings),
             clock=self._clock,
             confirm=self._reports.renew,
             begin=self._begin,
@@ -122,7 +123,13 @@ class Engine:
             await self._close()
 
     async def run_until_idle(self) -> None:
-        """Run jobs until there are none to lease and all outcomes are stored."""
+        """Run jobs until there are none to lease and all outcomes are stored.
+
+        It is an error if there are tasks that have no place to run, because their jobs would stay.
+        """
+        if missing := self._missing_places():
+            self.end(LongshoreError("; ".join(missing)))
+            return
         self._start()
         try:
             while not self._stopping.is_set():
@@ -141,16 +148,31 @@ class Engine:
         for poller in self._pollers.values():
             if self._polling.kinds(poller):
                 poller.pool.start()
-        self._warn_of_missing_places()
+        for missing in self._missing_places():
+            log.warning("%s", missing)
+        self._say_start()
         for duty in (self._reports.run, self._watch.run, self._tick, *duties):
             self._background.append(asyncio.create_task(kept_alive(duty)))
 
-    def _warn_of_missing_places(self) -> None:
+    def _missing_places(self) -> list[str]:
+        """Return for each pool without places which tasks the worker does not run."""
+        missing: list[str] = []
         for mode, poller in self._pollers.items():
             kinds = sorted(k for k, task in self._app.tasks.items() if task.mode == mode)
             if kinds and not poller.pool.size:
-                option = _OPTIONS[mode]
-                log.warning("%s=0: this worker does not run %s", option, ", ".join(kinds))
+                missing.append(f"{_OPTIONS[mode]}=0: this worker does not run {', '.join(kinds)}")
+        return missing
+
+    def _say_start(self) -> None:
+        places = {_OPTIONS[mode]: poller.pool.size for mode, poller in self._pollers.items()}
+        log.info(
+            "worker %s of %s runs %s; %s; queues: %s",
+            self._settings.name,
+            self._app.url,
+            ", ".join(sorted(self._app.tasks)) or "no tasks yet",
+            ", ".join(f"{option}: {size}" for option, size in places.items()),
+            ", ".join(queues_of(self._app, self._settings)) or "all",
+        )
 
     async def _tick(self) -> None:
         """Stop jobs whose lease or time is over."""

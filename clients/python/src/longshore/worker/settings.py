@@ -7,8 +7,12 @@ import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from longshore.duration import Duration, seconds
+
+if TYPE_CHECKING:
+    from longshore.client import Longshore
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LONGEST_LEASE = 24 * 3600.0
@@ -20,7 +24,7 @@ class Settings:
 
     queues: tuple[str, ...]
     threads: int
-    processes: int
+    processes: int | None
     coroutines: int
     lease: float
     grace: float
@@ -32,7 +36,7 @@ class Settings:
         *,
         queues: Sequence[str],
         threads: int,
-        processes: int,
+        processes: int | None,
         coroutines: int,
         lease: Duration,
         grace: Duration,
@@ -42,7 +46,7 @@ class Settings:
         return cls(
             queues=_queues(queues),
             threads=_count("threads", threads, 1000),
-            processes=_count("processes", processes, 1000),
+            processes=None if processes is None else _count("processes", processes, 1000),
             coroutines=_count("coroutines", coroutines, 10_000),
             lease=_lease(lease),
             grace=_seconds("grace", grace),
@@ -58,6 +62,26 @@ class Settings:
     def call_timeout(self) -> float:
         """Seconds to wait for the answer to a report, short enough to repeat it in time."""
         return max(2.0, min(15.0, self.lease / 3))
+
+
+def queues_of(app: Longshore, settings: Settings) -> Sequence[str]:
+    """Return the queues to take jobs from; none means all.
+
+    An application with a queue of its own shares the server with others, whose tasks may have the
+    same names. So its worker takes jobs of its own queues only: that of the application, and those
+    of its tasks.
+    """
+    if settings.queues or app.queue == "default":
+        return settings.queues
+    queues = {task.default_options.queue for task in app.tasks.values()}
+    return sorted({app.queue} | {queue for queue in queues if queue is not None})
+
+
+def processes_of(app: Longshore, settings: Settings) -> int:
+    """Return the number of child processes: if it is not given, one if a task needs one."""
+    if settings.processes is not None:
+        return settings.processes
+    return int(any(task.mode == "process" for task in app.tasks.values()))
 
 
 def _queues(queues: Sequence[str]) -> tuple[str, ...]:

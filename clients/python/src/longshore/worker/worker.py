@@ -40,9 +40,11 @@ class Worker:
     """Runs the tasks of an application.
 
     Functions run in threads, coroutine functions on an event loop, and tasks with `process=True` in
-    child processes.
+    child processes, of which there is one by default if there are such tasks.
 
-    `queues` are the queues to take jobs from, all if there is none. `lease` is how long the server
+    `queues` are the queues to take jobs from. If there is none, these are all queues, or those of
+    the application and its tasks if it has a queue of its own: `Longshore(queue="shop.default")`.
+    `lease` is how long the server
     waits for a sign of life of this worker before it gives a job to another one. When the worker is
     stopped, running jobs have `grace` to end. `on_start` and `on_stop`, functions or coroutine
     functions, run before the first job and after the last one; the latter on the event loop of the
@@ -55,7 +57,7 @@ class Worker:
         *,
         queues: Sequence[str] = (),
         threads: int = 8,
-        processes: int = 0,
+        processes: int | None = None,
         coroutines: int = 100,
         lease: Duration = 30,
         grace: Duration = 25,
@@ -81,6 +83,11 @@ class Worker:
         self._failure: BaseException | None = None
         self._signals = 0
 
+    def check_tasks(self) -> None:
+        """Raise TypeError if a task has an annotation that JSON cannot be converted to."""
+        for task in self._app.tasks.values():
+            task.check_annotations()
+
     def run(self) -> None:
         """Run jobs until the program gets SIGTERM or SIGINT. A second signal ends it at once.
 
@@ -103,7 +110,8 @@ class Worker:
     def run_until_idle(self) -> int:
         """Run jobs until there are none to run, and return how many attempts that were. For tests.
 
-        Jobs that are to start later are not waited for.
+        Jobs that are to start later are not waited for. Raises `LongshoreError` if there are tasks
+        that have no place to run, as with `threads=0`.
         """
         self._begin(is_until_idle=True)
         self.wait()
@@ -190,6 +198,7 @@ class Worker:
     def _start_thread(self, tasks_loop: asyncio.AbstractEventLoop, *, is_until_idle: bool) -> None:
         if self._thread is not None:
             raise RuntimeError("the worker runs already")
+        self.check_tasks()
         is_ready = threading.Event()
         capture.install()
 

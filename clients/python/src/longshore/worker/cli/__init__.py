@@ -72,6 +72,11 @@ def _run(app: Longshore, options: argparse.Namespace) -> int:
     if not app.tasks:
         print(f"longshore-worker: {options.application} has no tasks", file=sys.stderr)  # noqa: T201
         return 2
+    try:
+        worker.check_tasks()
+    except TypeError as error:
+        print(f"longshore-worker: {error}", file=sys.stderr)  # noqa: T201
+        return 2
     reloader = Reloader(worker.request_stop) if options.is_reloaded else None
     try:
         worker.run()
@@ -95,15 +100,15 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="queue to take jobs from; may be given several times; default: all queues",
+        help="queue to take jobs from; may be given several times; default: all queues, or"
+        " those of the application and its tasks if it has a queue of its own",
     )
     add("--threads", type=int, default=8, metavar="N", help="`def` tasks at once; default: 8")
     add(
         "--processes",
         type=int,
-        default=0,
         metavar="N",
-        help="child processes, for tasks with process=True; default: 0",
+        help="child processes, for tasks with process=True; default: 1 if there are such tasks",
     )
     add(
         "--coroutines",

@@ -80,6 +80,7 @@ class Poller:
         *,
         server: Server,
         settings: Settings,
+        queues: Callable[[], Sequence[str]],
         clock: Clock,
         confirm: Callable[[list[Lease]], Awaitable[list[Lease]]],
         begin: Callable[[Pool, Lease], None],
@@ -89,6 +90,7 @@ class Poller:
         self.room = Room(pool.size)
         self._server = server
         self._settings = settings
+        self._queues = queues
         self._clock = clock
         self._confirm = confirm
         self._begin = begin
@@ -152,8 +154,9 @@ class Poller:
             "wait": wait,
             "worker": self._settings.name,
         }
-        if self._settings.queues:
-            body["queues"] = list(self._settings.queues)
+        queues = self._queues()
+        if queues:
+            body["queues"] = list(queues)
         return dumps(body)
 
     def _leases(self, answer: Answer) -> list[Lease]:

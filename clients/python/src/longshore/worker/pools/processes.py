@@ -24,7 +24,9 @@ from .pool import Finish
 if TYPE_CHECKING:
     Pipe = Connection[Any, Any]
 
-_KILL_AFTER = 5.0
+#: Code in C does not see SIGTERM before it returns. A worker that ends lets jobs go on for longer.
+_KILL_AFTER = {"drain": 5.0}
+_KILL_AFTER_CANCEL = 0.7
 
 
 class ProcessPool:
@@ -72,6 +74,7 @@ class ProcessPool:
                 self._prepare(one)  # if it has died, for the next job
             else:
                 self._finish(lease, STOPPED)
+        one.dispose()
 
     def _prepare(self, one: Child) -> bool:
         """Make sure that a child is alive.
@@ -154,6 +157,18 @@ class Child:
             self._is_closed = True
             self._signal(signal.SIGKILL)
 
+    def dispose(self) -> None:
+        """Give back the descriptors of the process, once it has ended after `close`."""
+        process = self._process
+        if process is None:
+            return
+        process.join()
+        with self._lock:
+            if self._pipe is not None:
+                self._pipe.close()
+            self._process = self._pipe = None
+            process.close()
+
     def _receive(self, pipe: Pipe, lease: Lease) -> Outcome:
         """Pass on what the process reports, until its outcome."""
         while True:
@@ -184,16 +199,22 @@ class Child:
                 self._pipe.close()
             self._process = self._pipe = None
         process.join()
+        exitcode = process.exitcode
+        process.close()
         if outcome is not None or lease.stop_reason() is not None:
             return STOPPED
-        return failed(Failure("process_died", _how(process.exitcode)))
+        return failed(Failure("process_died", _how(exitcode)))
 
     def _stop(self, lease: Lease) -> None:
         """Ask the process to stop, and kill it after a while. Called on any thread."""
         with self._lock:
             if self._lease is lease:
                 self._signal(signal.SIGTERM)
-                killer = threading.Timer(_KILL_AFTER, self._kill, (lease,))
+                killer = threading.Timer(
+                    _KILL_AFTER.get(lease.stop_reason() or "", _KILL_AFTER_CANCEL),
+                    self._kill,
+                    (lease,),
+                )
                 killer.daemon = True
                 killer.start()
 
