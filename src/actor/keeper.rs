@@ -35,8 +35,8 @@ use crate::job::{Lane, Span, Timestamp};
 use crate::metrics::time_bucket::STEP;
 use crate::store::{BackendDuty, Prunable, Write};
 
-/// Interval between two checks for expired jobs, for expired leases and for batches to close. Each check costs one index seek if
-/// it finds none.
+/// Interval between two checks for expired jobs, for expired leases and for batches to close. Each check
+/// costs one index seek if it finds none.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval at which the time is recorded. A crash makes the last activity look older by at most this, which
 /// is little compared with the shortest jump that holds pruning.

@@ -60,25 +60,29 @@ pub(crate) struct KeyUsage {
     window: Mutex<(i64, u32)>,
     waits: Arc<AtomicUsize>,
     feeds: Arc<AtomicUsize>,
+    watched_leases: Arc<AtomicUsize>,
     units: Arc<Semaphore>,
 }
 
-/// A use that counts until it is dropped.
+/// Uses that count until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Counted(Arc<AtomicUsize>);
+pub(crate) struct Counted {
+    counter: Arc<AtomicUsize>,
+    uses: usize,
+}
 
 impl Counted {
-    /// Counts one more use. Returns `None` if there are `max` already.
-    fn new(counter: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
-        let more = |count| (count < max).then_some(count + 1);
+    /// Counts further uses. Returns `None` if there are more than `max` with them.
+    fn new(counter: &Arc<AtomicUsize>, uses: usize, max: usize) -> Option<Self> {
+        let more = |count: usize| count.checked_add(uses).filter(|count| *count <= max);
         let counted = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        counted.is_ok().then(|| Self(Arc::clone(counter)))
+        counted.is_ok().then(|| Self { counter: Arc::clone(counter), uses })
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.counter.fetch_sub(self.uses, Ordering::Relaxed);
     }
 }
 
@@ -89,6 +93,7 @@ impl KeyUsage {
             window: Mutex::new((0, 0)),
             waits: Arc::default(),
             feeds: Arc::default(),
+            watched_leases: Arc::default(),
             units: Arc::new(Semaphore::new(bounds.max_units)),
         }
     }
@@ -111,13 +116,23 @@ impl KeyUsage {
     /// Counts a client that waits or subscribes. The server has room for `max_of_server` of them. Returns `None` if
     /// there are too many.
     pub(crate) fn count_wait(&self, max_of_server: usize) -> Option<Counted> {
-        Counted::new(&self.waits, self.bounds.max_waits.unwrap_or(half(max_of_server)))
+        Counted::new(&self.waits, 1, self.bounds.max_waits.unwrap_or(half(max_of_server)))
     }
 
     /// Counts a subscriber to all jobs, of which the server has room for `max_of_server`. Returns `None` if there
     /// are too many.
     pub(crate) fn count_feed(&self, max_of_server: usize) -> Option<Counted> {
-        Counted::new(&self.feeds, half(max_of_server))
+        Counted::new(&self.feeds, 1, half(max_of_server))
+    }
+
+    /// Counts leases that a request watches, of which the server has room for `max_of_server`. Returns `None` if
+    /// there are too many.
+    pub(crate) fn count_watched_leases(
+        &self,
+        leases: usize,
+        max_of_server: usize,
+    ) -> Option<Counted> {
+        Counted::new(&self.watched_leases, leases, half(max_of_server))
     }
 
     /// Takes a permit for bytes of a body that is received. A body that is larger than the whole limit takes
@@ -165,6 +180,17 @@ mod tests {
         let configured = usage(KeyLimits { max_waits: Some(5), ..KeyLimits::default() });
         let waits: Vec<_> = (0..6).map_while(|_| configured.count_wait(5)).collect();
         assert_eq!(waits.len(), 5);
+    }
+
+    #[test]
+    fn one_key_watches_at_most_half_of_the_leases() {
+        let usage = usage(KeyLimits::default());
+        let watch = usage.count_watched_leases(6, 20).unwrap();
+        assert!(usage.count_watched_leases(5, 20).is_none());
+        assert!(usage.count_watched_leases(4, 20).is_some());
+        drop(watch);
+        assert!(usage.count_watched_leases(10, 20).is_some());
+        assert!(usage.count_watched_leases(usize::MAX, 20).is_none());
     }
 
     #[test]

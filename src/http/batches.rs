@@ -10,7 +10,7 @@ use crate::api::batches::BatchPage;
 use crate::http::request::prefer;
 use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, ok};
-use crate::job::{BatchId, State};
+use crate::job::{BatchId, JobId, State};
 use crate::server::Handle;
 
 pub(super) async fn list(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
@@ -47,10 +47,11 @@ pub(super) async fn close_batch(
 
 pub(super) async fn retry_batch(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
     let id: BatchId = query::id(&request)?;
-    let mut parameters = Parameters::read(&request, &["state"])?;
+    let mut parameters = Parameters::read(&request, &["state", "after"])?;
     let states = states_to_retry(&mut parameters);
+    let after = parameters.parse("after", "must be the id of a job, a number");
     parameters.checked()?;
-    Ok(ok(&handle.retry_batch(id, states).await?))
+    Ok(ok(&handle.retry_batch(id, states, after.unwrap_or(JobId(0))).await?))
 }
 
 /// Returns the states of the jobs that are retried: `failed` unless the request names others.

@@ -82,6 +82,9 @@ pub struct RetriedBatch {
     pub batch: Batch,
     /// Number of jobs that were queued again.
     pub retried: usize,
+    /// Id of the last job that was looked at, if there may be more to queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_after: Option<JobId>,
 }
 
 impl Batch {

@@ -154,6 +154,12 @@ impl LearnedKinds {
         entries.filter(|entry| entry.is_known(now)).any(|entry| entry.queues.allows(queue))
     }
 
+    /// Returns the kinds that are known in a queue, sorted.
+    pub fn in_queue(&self, queue: &QueueName, now: Timestamp) -> Vec<Kind> {
+        let kinds = self.entries.keys();
+        kinds.filter(|kind| self.knows(kind.as_str(), queue, now)).cloned().collect()
+    }
+
     /// Returns the kinds that are known in some queue that a caller may use, each with the time at which a
     /// worker last asked for it.
     pub fn visible(&self, access: &QueueAccess, now: Timestamp) -> BTreeMap<Kind, Timestamp> {
@@ -287,6 +293,9 @@ mod tests {
         learn(&mut all, &["b"], &QueueAccess::All, 5);
         assert!(knows(&all, "a", "shop.mail", 9) && !knows(&all, "a", "blog.mail", 9));
         assert!(knows(&all, "b", "blog.mail", 9) && !knows(&all, "c", "shop.mail", 9));
+        let in_queue = |queue: &str| all.in_queue(&queue.parse().unwrap(), at(9));
+        assert_eq!(in_queue("shop.mail").iter().map(Kind::as_str).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(in_queue("blog.mail").iter().map(Kind::as_str).collect::<Vec<_>>(), ["b"]);
         let visible = |access: &QueueAccess| {
             let visible = all.visible(access, at(9)).into_iter();
             visible.map(|(kind, asked_at)| (kind.to_string(), asked_at)).collect::<Vec<_>>()

@@ -284,16 +284,6 @@ impl Handle {
         self.read_job(id).await
     }
 
-    /// Cancels every job of a batch that is not final.
-    ///
-    /// # Errors
-    /// Returns [`Error::Refused`] if the batch does not exist.
-    pub async fn cancel_batch(&self, id: BatchId) -> Result<Batch, Error> {
-        let _permit = self.point_read_permit()?;
-        self.write(self.within_access(Write::CancelBatch(id)), 0).await?;
-        self.read_batch(id).await
-    }
-
     /// Queues a final job again, or a retrying job without waiting for its next attempt.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Leases of remote workers: wait for jobs, renew their leases, finish them.
 
 pub(in crate::server) mod kinds;
+mod near_names;
 mod watch;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,8 +71,8 @@ pub struct LeaseReportResult {
 
 impl Handle {
     /// Leases jobs for a remote worker. If no job is available, waits for one as long as the request
-    /// says, then returns an empty list. The kinds that the request names are known from then on, see
-    /// [`Handle::known_kinds`].
+    /// says, then returns an empty list. The kinds that the request names are known from then on, unless it
+    /// says otherwise, see [`Handle::known_kinds`].
     ///
     /// Dropping the future releases the jobs that were leased for it.
     ///
@@ -86,9 +87,11 @@ impl Handle {
         for queue in request.filter.queues.iter().flat_map(|queues| queues.iter()) {
             self.check_queue(queue)?;
         }
-        let (wait, filter) = (request.wait, request.filter.clone());
+        let (wait, learned) = (request.wait, request.learn_kinds.then(|| request.filter.clone()));
         let mut guard = self.add_waiting_worker(request)?;
-        self.learn_kinds(&filter).await;
+        if let Some(filter) = learned {
+            self.learn_kinds(&filter).await;
+        }
         tokio::select! {
             biased;
             lease_reply = &mut guard.jobs => guard.receive(lease_reply).await,
@@ -100,7 +103,7 @@ impl Handle {
 
     /// Registers a waiting worker with the Writer.
     fn add_waiting_worker(&self, request: CheckedLeaseJobsRequest) -> Result<WaitingGuard, Error> {
-        let CheckedLeaseJobsRequest { filter, limit, lease: lease_duration, wait, worker } =
+        let CheckedLeaseJobsRequest { filter, limit, lease: lease_duration, wait, worker, .. } =
             request;
         let permit = self.wait_permit()?;
         let id = WaitingWorkerId(NEXT_WAITING_WORKER.fetch_add(1, Ordering::Relaxed));

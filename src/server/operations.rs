@@ -1,6 +1,7 @@
 //! What operators ask of the server: keys, webhook secrets, deliveries, statistics, providers and pruning; and calls on
 //! one batch.
 
+mod batch_jobs;
 pub(super) mod batches;
 pub(super) mod deliveries;
 pub(super) mod keys;

@@ -177,7 +177,9 @@ impl Handle {
         let bytes = jobs.iter().map(size).sum::<usize>() + of_batch.map_or(0, OnEnd::bytes);
         let write = match target {
             Target::Queues => Write::Submit(Submit { jobs, key, batch: None }),
-            Target::NewBatch(batch) => Write::Submit(Submit { jobs, key, batch: Some(batch) }),
+            Target::NewBatch(batch) => {
+                self.within_access(Write::Submit(Submit { jobs, key, batch: Some(batch) }))
+            }
             Target::OpenBatch(batch) => {
                 let submit = Submit { jobs, key, batch: None };
                 let open_for = self.config().batch_open_for;

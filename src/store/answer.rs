@@ -53,8 +53,9 @@ pub enum Answer {
     WebhookSecret(Box<StoredWebhookSecret>),
     /// Answer to [`Write::Retry`](crate::store::Write::Retry),
     /// [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log),
-    /// [`Write::TimeBuckets`](crate::store::Write::TimeBuckets) and
-    /// [`Write::DeleteWebhookSecret`](crate::store::Write::DeleteWebhookSecret),
+    /// [`Write::TimeBuckets`](crate::store::Write::TimeBuckets),
+    /// [`Write::CloseBatch`](crate::store::Write::CloseBatch),
+    /// [`Write::DeleteWebhookSecret`](crate::store::Write::DeleteWebhookSecret) and
     /// [`Write::LearnKinds`](crate::store::Write::LearnKinds).
     Done,
 }

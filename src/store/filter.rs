@@ -52,12 +52,23 @@ pub struct ResultQuery {
     pub max_bytes: usize,
 }
 
+/// Jobs of a batch in some states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchJobsQuery {
+    /// Batch of the jobs.
+    pub batch: BatchId,
+    /// States of the jobs.
+    pub states: Vec<State>,
+    /// Only jobs with a larger id.
+    pub after: JobId,
+}
+
 /// Part of the ends of the jobs of a batch, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndQuery {
     /// Batch of the jobs.
     pub batch: BatchId,
-    /// Only ends with a larger number.
+    /// Only ends with a larger number. If no end has this number yet, all ends.
     pub after: i64,
     /// Maximum number of ends to look at.
     pub limit: u32,

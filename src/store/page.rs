@@ -31,6 +31,15 @@ pub struct ResultPage {
     pub next: Option<JobId>,
 }
 
+/// Jobs of a batch in some states.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchJobs {
+    /// Their ids, smallest first.
+    pub jobs: Vec<JobId>,
+    /// Start of the next part ([`BatchJobsQuery::after`](crate::store::BatchJobsQuery::after)); `None` at the end.
+    pub next: Option<JobId>,
+}
+
 /// A batch, and the jobs that have ended after a position. Both are from the same snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchUpdate {

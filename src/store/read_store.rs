@@ -18,8 +18,8 @@ use crate::job::{BatchId, Job, JobId, KeyId, Log, Timestamp, ProviderName};
 use crate::metrics::counters::Counters;
 use crate::roster::LearnedKind;
 use crate::store::error::StoreError;
-use crate::store::filter::{EndQuery, JobFilter, ResultQuery};
-use crate::store::page::{BatchPage, BatchUpdate, JobPage, ResultPage};
+use crate::store::filter::{BatchJobsQuery, EndQuery, JobFilter, ResultQuery};
+use crate::store::page::{BatchJobs, BatchPage, BatchUpdate, JobPage, ResultPage};
 
 /// Read side of a backend. There may be several; reads never wait for the write side.
 ///
@@ -84,6 +84,13 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn batch_results(&mut self, query: &ResultQuery) -> Result<Option<ResultPage>, StoreError>;
+
+    /// Looks at a bounded number of jobs of a batch and returns those in some states, smallest id first; none if
+    /// the batch does not exist. Call it again with [`BatchJobs::next`] for those after them.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn batch_jobs(&mut self, query: &BatchJobsQuery) -> Result<BatchJobs, StoreError>;
 
     /// Returns a batch, and its jobs that have ended after a position; `None` if there is no such batch.
     ///
@@ -210,7 +217,8 @@ pub trait ReadStore: Send {
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError>;
 
     /// Scans a bounded range of ids above `after` for jobs that became final before
-    /// `finished_before`. From the start it also looks for batches without jobs that ended before then. Call it again with [`Prunable::next`] for the next range.
+    /// `finished_before`, except for those of open batches. From the start it also looks for batches without
+    /// jobs that ended before then. Call it again with [`Prunable::next`] for the next range.
     ///
     /// # Errors
     /// See [`ReadStore`].

@@ -91,6 +91,7 @@ diesel::table! {
         created_at -> Integer,
         finished_at -> Nullable<Integer>,
         open_until -> Nullable<Integer>,
+        queue_access -> Nullable<Text>,
     }
 }
 

@@ -204,7 +204,10 @@ fn a_job_is_for_remote_workers_by_its_lane_or_by_its_kind() {
     assert_eq!(pointers(&by_lane("Shrink", "remote")), ["/kind"]);
     let unknown = server.post("/v1/jobs", &json!({"kind": "resise"}));
     assert_eq!(pointers(&unknown), ["/kind"]);
-    assert!(unknown.problem(422).contains("http, resize, sleep"), "{unknown:?}");
+    assert!(
+        unknown.problem(422).contains("resize, chat, command, echo, http, sleep"),
+        "{unknown:?}"
+    );
 }
 
 #[test]

@@ -16,6 +16,9 @@ CREATE TABLE batches_new (
     finished_at INTEGER,
     -- Time at which the batch closes by itself; NULL once it is closed.
     open_until  INTEGER,
+    -- Queues of the key that created the batch, as a JSON array of patterns; NULL for all. They decide who sees it
+    -- while it has no queues of its own, because no job was ever added.
+    queue_access TEXT,
     CHECK ((finished_at IS NOT NULL) = (scheduled + queued + running + retrying = 0 AND open_until IS NULL))
 ) STRICT;
 
@@ -35,3 +38,5 @@ ALTER TABLE batches_new RENAME TO batches;
 CREATE INDEX batches_open     ON batches (open_until) WHERE open_until IS NOT NULL;
 -- For the removal of ended batches without jobs.
 CREATE INDEX batches_finished ON batches (finished_at) WHERE finished_at IS NOT NULL;
+-- For lists of batches to which no job was added.
+CREATE INDEX batches_empty    ON batches (queue_access, id) WHERE total = 0;

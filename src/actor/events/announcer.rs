@@ -2,9 +2,10 @@
 //! also logs the jobs that failed for good, so that a slow log does not delay the Writer.
 //!
 //! It owns the reply channels of waiting clients, the `Notify`s of subscribers to one job or batch,
-//! those of remote workers that watch their leases, and the feeds of subscribers to all jobs. It carries no data: a woken client reads the row. A
-//! client registers first and reads the row second, so it misses no change. The Announcer promises that
-//! a slow or dead client never blocks it, and that dead clients are removed at least once a minute.
+//! those of remote workers that watch their leases, and the feeds of subscribers to all jobs. It carries
+//! no data: a woken client reads the row. A client registers first and reads the row second, so it misses
+//! no change. The Announcer promises that a slow or dead client never blocks it, and that dead clients are
+//! removed at least once a minute.
 
 use std::collections::HashMap;
 use std::sync::Weak;

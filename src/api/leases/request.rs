@@ -22,13 +22,15 @@ pub const MAX_WORKER_LEN: usize = 128;
 #[serde(
     default,
     deny_unknown_fields,
-    expecting = "an object with the fields queues, kinds, limit, lease, wait and worker"
+    expecting = "an object with the fields queues, kinds, learn_kinds, limit, lease, wait and worker"
 )]
 pub struct LeaseJobsRequest {
     /// Queues to lease from; all queues by default.
     pub queues: Option<Vec<String>>,
     /// Kinds of jobs to lease; all kinds by default.
     pub kinds: Option<Vec<String>>,
+    /// Whether `kinds` become known, so that submissions need not name the lane; true by default.
+    pub learn_kinds: Option<bool>,
     /// Maximum number of jobs to lease, 1 to 1,000 (`roster::MAX_LEASE_LIMIT`); 1 by default.
     pub limit: Option<u32>,
     /// Duration of the leases, within [`LEASE_RANGE`]; by default the configured duration.
@@ -44,6 +46,8 @@ pub struct LeaseJobsRequest {
 pub struct CheckedLeaseJobsRequest {
     /// Queues and kinds that the worker accepts.
     pub filter: LeaseFilter,
+    /// Whether the kinds become known.
+    pub learn_kinds: bool,
     /// Maximum number of jobs to lease.
     pub limit: u32,
     /// Duration of the leases.
@@ -90,6 +94,7 @@ impl LeaseJobsRequest {
         let queues = self.queues.map(|names| names.iter().flat_map(|name| name.parse()).collect());
         Ok(CheckedLeaseJobsRequest {
             filter: LeaseFilter::new(queues, self.kinds),
+            learn_kinds: self.learn_kinds.unwrap_or(true),
             limit,
             lease,
             wait,

@@ -29,14 +29,17 @@ impl Client {
         self.0.send(self.0.post(&format!("/v1/batches/{id}/close"))).await
     }
 
-    /// Queues the failed jobs of a batch again, and the cancelled ones if `with_cancelled` is set.
+    /// Queues the failed jobs of a batch with an id above `after` again, and the cancelled ones if `with_cancelled`
+    /// is set.
     pub async fn retry_batch(
         &self,
         id: BatchId,
         with_cancelled: bool,
+        after: JobId,
     ) -> Result<Reply<RetriedBatch>, CliError> {
         let states = if with_cancelled { "failed,cancelled" } else { "failed" };
-        self.0.send(self.0.post(&format!("/v1/batches/{id}/retry?state={states}"))).await
+        let path = format!("/v1/batches/{id}/retry?state={states}&after={after}");
+        self.0.send(self.0.post(&path)).await
     }
 
     /// Reads a page of the results of a batch: those of jobs with a larger id than `after`.

@@ -32,7 +32,7 @@ server sets max_jobs_per_request to another value. On a terminal, a progress bar
 stderr. Ctrl-C ends the command, but the jobs continue to run. If the server becomes unreachable,
 the command waits for up to 5 minutes until it is back. At the end the counts are printed. The
 exit code is 5 if any job failed or was cancelled. A FILE with the name of a command, such as
-retry, is given as ./retry.
+retry, is given as ./retry. Options of a command follow its name: longshore batch results 7 --json.
 
 Examples:
   longshore batch jobs.ndjson

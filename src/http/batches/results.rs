@@ -40,6 +40,9 @@ const FORMAT: &str = "ndjson";
 /// Media type of lines of JSON.
 const LINES: &str = "application/x-ndjson";
 
+/// Media type of a page.
+const JSON: &str = "application/json";
+
 pub(in crate::http) async fn results(
     request: HttpRequest,
     handle: ReqData<Handle>,
@@ -80,10 +83,28 @@ pub(in crate::http) async fn results(
 /// Returns whether the client accepts lines of JSON and names them.
 fn wants_lines(request: &HttpRequest) -> bool {
     let values = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|range| {
-        let media_type = range.split(';').next().unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case(LINES)
-    })
+    prefers_lines(&values.flat_map(|value| value.split(',')).collect::<Vec<_>>())
+}
+
+/// Returns whether an `Accept` header with these ranges names lines of JSON, and does not prefer one JSON
+/// object to them by its weight (RFC 9110, section 12.4.2).
+fn prefers_lines(ranges: &[&str]) -> bool {
+    let weight_of = |media_type: &str| {
+        let named = ranges.iter().filter(|range| {
+            let name = range.split(';').next().unwrap_or_default();
+            name.trim().eq_ignore_ascii_case(media_type)
+        });
+        named.map(|range| weight(range)).fold(0.0, f32::max)
+    };
+    let lines = weight_of(LINES);
+    lines > 0.0 && lines >= weight_of(JSON)
+}
+
+/// Returns the weight `q` of a range: 1 without one, and 0 if it is not a number.
+fn weight(range: &str) -> f32 {
+    let mut parameters = range.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let weight = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.map_or(1.0, |(_, value)| value.trim().parse().unwrap_or(0.0))
 }
 
 /// Returns the results of the whole batch. With a wait, the first one is sent after the end of the batch.
@@ -166,4 +187,33 @@ fn text_of(page: &ResultPage) -> Vec<u8> {
         text.push(b'\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_sent_if_they_are_accepted_and_a_page_is_not_preferred() {
+        let prefers = |accept: &str| prefers_lines(&accept.split(',').collect::<Vec<_>>());
+        for accept in [
+            "application/x-ndjson",
+            "text/html, Application/X-NDJSON ; q=0.1",
+            "application/json, application/x-ndjson",
+            "application/json;q=0.5, application/x-ndjson;q=0.9, */*",
+        ] {
+            assert!(prefers(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "application/json",
+            "application/x-ndjson;q=0",
+            "application/x-ndjson; Q=0.000",
+            "application/x-ndjson;q=high",
+            "application/json, application/x-ndjson;q=0.9",
+        ] {
+            assert!(!prefers(accept), "{accept}");
+        }
+    }
 }

@@ -20,11 +20,12 @@ use crate::server::Handle;
 const TARGET: &str = "longshore::audit";
 
 /// Routes whose requests are logged with the level `debug`, because they are most of all requests.
-const FREQUENT: [RouteName; 6] = [
+const FREQUENT: [RouteName; 7] = [
     RouteName::SubmitJobs,
     RouteName::SubmitBatch,
     RouteName::AddJobs,
     RouteName::LeaseJobs,
+    RouteName::WatchLeases,
     RouteName::ActOnLeases,
     RouteName::ActOnLease,
 ];
@@ -103,5 +104,19 @@ impl Drop for Audit {
         } else {
             tracing::info!(target: TARGET, key, key_name, %method, %route, id, status, client, "change");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::routes::ROUTES;
+
+    #[test]
+    fn no_request_of_a_remote_worker_is_logged_as_a_change() {
+        let leases = ROUTES.iter().filter(|route| route.path.starts_with("/v1/leases"));
+        let names: Vec<RouteName> = leases.map(|route| route.name).collect();
+        assert!(names.contains(&RouteName::WatchLeases), "{names:?}");
+        assert!(names.iter().all(|name| FREQUENT.contains(name)), "{names:?}");
     }
 }

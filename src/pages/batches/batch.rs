@@ -6,7 +6,7 @@ use askama::Template;
 
 use crate::job::batch::Batch;
 use crate::job::submission::on_end::Owner;
-use crate::job::{BatchId, State};
+use crate::job::{BatchId, JobId, State};
 use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::form;
 use crate::pages::job::webhooks::{FollowUpLink, Webhooks};
@@ -137,6 +137,6 @@ async fn close_batch(request: HttpRequest, body: Payload, handle: ReqData<Handle
 async fn retry_batch(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     form::read(&request, body, &handle).await?;
     let id: BatchId = path_id(&request, "batch")?;
-    handle.retry_batch(id, vec![State::Failed]).await?;
+    handle.retry_batch(id, vec![State::Failed], JobId(0)).await?;
     redirect_to(format!("/batches/{id}"))
 }

@@ -85,8 +85,9 @@ pub struct BatchJobEvents {
 }
 
 impl Handle {
-    /// Subscribes to a batch and to the ends of its jobs, from a position on or from the first end. Returns
-    /// `None` if the batch has ended and there is nothing after the position.
+    /// Subscribes to a batch and to the ends of its jobs, from a position on or from the first end. A position
+    /// after the last end is not from this batch, or from a database that was restored since: the first end
+    /// follows. Returns `None` if the batch has ended and there is nothing after the position.
     ///
     /// # Errors
     /// Returns [`Error::Refused`] if the batch does not exist, and [`Error::Overloaded`] if there are too
@@ -108,8 +109,9 @@ impl Handle {
             has_ended: false,
         };
         events.read().await?;
-        let has_seen_the_end =
-            events.has_ended && position.is_some_and(|position| position.has_ended);
+        let is_known = |position: &BatchPosition| position.seq <= events.position.seq;
+        let has_seen_the_end = events.has_ended
+            && position.filter(is_known).is_some_and(|position| position.has_ended);
         Ok((!has_seen_the_end || events.ready.len() > 1).then_some(events))
     }
 }

@@ -93,7 +93,7 @@ impl HeldConnections {
     }
 }
 
-/// A permit for a client that waits or subscribes.
+/// A permit for a client that waits or subscribes, or for the leases that it watches.
 pub(in crate::server) struct HeldPermit {
     _of_server: OwnedSemaphorePermit,
     _of_key: [Option<Counted>; 2],
@@ -103,6 +103,10 @@ fn too_many_waits() -> Error {
     Error::KeyLimit(
         "the key has as many waiting requests and event streams as its limit allows".into(),
     )
+}
+
+fn too_many_watched_leases() -> Error {
+    Error::KeyLimit("the key watches as many leases as its limit allows".into())
 }
 
 impl Handle {
@@ -129,12 +133,19 @@ impl Handle {
         Ok(HeldPermit { _of_server: try_acquire(&waits.permits, 1)?, _of_key: [of_key, None] })
     }
 
-    /// Takes a permit for watching a number of leases.
+    /// Takes a permit for watching a number of leases. One key gets at most half of them, so that it does not
+    /// keep others from watching theirs.
     pub(in crate::server) fn watched_leases_permit(
         &self,
         leases: usize,
-    ) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.inner.bounds.watched_leases, leases)
+    ) -> Result<HeldPermit, Error> {
+        let of_key = self.key_usage().map(|usage| {
+            let counted = usage.count_watched_leases(leases, MAX_WATCHED_LEASES);
+            counted.ok_or_else(too_many_watched_leases)
+        });
+        let of_key = [of_key.transpose()?, None];
+        let of_server = try_acquire(&self.inner.bounds.watched_leases, leases)?;
+        Ok(HeldPermit { _of_server: of_server, _of_key: of_key })
     }
 
     /// Takes a permit for a subscriber to all jobs.

@@ -7,13 +7,14 @@ use crate::job::problem::Problem;
 use crate::job::{Kind, Lane, QueueName, Submission};
 use crate::roster::LeaseFilter;
 use crate::server::handle::Handle;
+use crate::server::lease::near_names::nearest_first;
 use crate::store::Write;
 
 /// Maximum length of the list of known kinds in the problem of an unknown one, in bytes.
 const MAX_LISTED_BYTES: usize = 120;
 
 impl Handle {
-    /// Makes the kinds known that a worker asks for. Only new kinds, and each kind once an hour, are stored.
+    /// Makes each kind known for which a worker asks. Only new kinds, and each kind once an hour, are stored.
     /// Kinds that run in this process are left out.
     pub(super) async fn learn_kinds(&self, filter: &LeaseFilter) {
         let asked = filter.kinds.iter().flat_map(|kinds| kinds.iter().map(String::as_str));
@@ -50,19 +51,39 @@ impl Handle {
             Some(queue) => queue.parse().unwrap_or_default(),
             None => QueueName::default(),
         };
+        if !self.access().allows(&queue) {
+            // The submission is refused because of its queue, whatever its kind. So it does not show which
+            // kinds are known there.
+            return Ok(Lane::Remote);
+        }
         let learned = &self.connections().learned_kinds;
-        // What other queues know must not show.
-        let is_known = self.access().allows(&queue)
-            && learned.with(|kinds| kinds.knows(kind, &queue, self.now()));
-        if is_known { Lane::Remote.check_requested(kind, *lane) } else { Err(self.unknown_kind()) }
+        if learned.with(|kinds| kinds.knows(kind, &queue, self.now())) {
+            return Lane::Remote.check_requested(kind, *lane);
+        }
+        Err(self.unknown_kind(kind, &queue))
     }
 
-    fn unknown_kind(&self) -> Problem {
-        let known = bounded_list(&self.kinds(), MAX_LISTED_BYTES);
-        let why = format!(
-            "is not a known kind; start a worker that leases it, or set \"lane\": \"remote\" to submit \
-             first; known kinds: {known}"
-        );
+    fn unknown_kind(&self, kind: &str, queue: &QueueName) -> Problem {
+        let learned = &self.connections().learned_kinds;
+        let (in_queue, visible) = learned.with(|kinds| {
+            let visible = kinds.visible(self.access(), self.now());
+            (kinds.in_queue(queue, self.now()), visible)
+        });
+        let mut known = self.registry().kinds();
+        known.extend(in_queue.into_iter().map(String::from));
+        known.sort_unstable();
+        known.dedup();
+        let known = bounded_list(&nearest_first(known, kind), MAX_LISTED_BYTES);
+        let why = match visible.keys().any(|known| known.as_str() == kind) {
+            true => format!(
+                "is not known in queue \"{queue}\"; no worker with access to that queue has asked for it; \
+                 set \"lane\": \"remote\" to submit first; known kinds: {known}"
+            ),
+            false => format!(
+                "is not a known kind; start a worker that leases it, or set \"lane\": \"remote\" to \
+                 submit first; known kinds: {known}"
+            ),
+        };
         Problem::new("/kind", why)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::actor::events::publisher::CountGuard;
@@ -37,8 +37,8 @@ impl Handle {
     /// request says.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] if a field of the request is invalid, and [`Error::Overloaded`] if too many
-    /// clients wait already.
+    /// Returns [`Error::Invalid`] if a field of the request is invalid, [`Error::Overloaded`] if too many
+    /// clients wait or watch leases already, and [`Error::KeyLimit`] if those of this key do.
     pub async fn watch_leases(
         &self,
         request: WatchLeasesRequest,
@@ -66,8 +66,8 @@ impl Handle {
         }
     }
 
-    fn watch_permits(&self, leases: usize) -> Result<(HeldPermit, OwnedSemaphorePermit), Error> {
-        Ok((self.wait_permit()?, self.watched_leases_permit(leases)?))
+    fn watch_permits(&self, leases: usize) -> Result<[HeldPermit; 2], Error> {
+        Ok([self.wait_permit()?, self.watched_leases_permit(leases)?])
     }
 
     /// Registers a watch. This must happen before the leases are read, so that a change between the two is

@@ -1,13 +1,12 @@
-//! Calls on one batch: its results, its close, and another try of its failed jobs.
+//! Calls on one batch: its results, and its close.
 
 use std::time::{Duration, Instant};
 
-use crate::job::batch::{Batch, RetriedBatch};
-use crate::job::{BatchId, JobId, State};
-use crate::server::bulk::MAX_BULK_ACTIONS;
+use crate::job::batch::Batch;
+use crate::job::{BatchId, JobId};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
-use crate::store::{Answer, JobFilter, Refusal, ResultPage, ResultQuery, Write};
+use crate::store::{Refusal, ResultPage, ResultQuery, Write};
 
 /// Maximum number of results on a page.
 pub const MAX_RESULTS: u32 = 1_000;
@@ -72,60 +71,5 @@ impl Handle {
         let _permit = self.point_read_permit()?;
         self.write(self.within_access(Write::CloseBatch(id)), 0).await?;
         self.read_batch(id).await
-    }
-
-    /// Queues the jobs of a batch again that are in one of these final states, and returns the batch with their
-    /// number. Jobs that must not run again, as by `at_most_once`, stay as they are.
-    ///
-    /// Each transaction queues at most [`MAX_BULK_ACTIONS`] jobs. If a call is interrupted, some jobs are queued;
-    /// another call queues the rest.
-    ///
-    /// # Errors
-    /// Returns [`Error::Refused`] if the batch does not exist.
-    pub async fn retry_batch(
-        &self,
-        id: BatchId,
-        states: Vec<State>,
-    ) -> Result<RetriedBatch, Error> {
-        // First, so that a batch that does not exist is refused, and a full server before it changes anything.
-        self.batch(id).await?;
-        let mut retried = 0;
-        for state in states {
-            retried += self.retry_in_state(id, state).await?;
-        }
-        Ok(RetriedBatch { batch: self.batch(id).await?, retried })
-    }
-
-    async fn retry_in_state(&self, batch: BatchId, state: State) -> Result<usize, Error> {
-        let limit = u32::try_from(MAX_BULK_ACTIONS).unwrap_or(u32::MAX);
-        let candidates =
-            JobFilter { batch: Some(batch), state: Some(state), limit, ..JobFilter::default() };
-        let (mut retried, mut before) = (0, None);
-        loop {
-            let page = self.jobs(JobFilter { before, ..candidates.clone() }).await?;
-            let jobs: Vec<JobId> = page.jobs.iter().map(|job| job.id).collect();
-            retried += self.retry_those(batch, state, jobs).await?;
-            before = page.next;
-            if before.is_none() {
-                return Ok(retried);
-            }
-        }
-    }
-
-    async fn retry_those(
-        &self,
-        batch: BatchId,
-        state: State,
-        jobs: Vec<JobId>,
-    ) -> Result<usize, Error> {
-        if jobs.is_empty() {
-            return Ok(0);
-        }
-        let bytes = jobs.len() * size_of::<JobId>();
-        let write = Write::RetryBatch { batch, jobs, states: vec![state] };
-        match self.write(self.within_access(write), bytes).await? {
-            Answer::Retried(retried) => Ok(retried),
-            _ => Err(Error::Unknown),
-        }
     }
 }

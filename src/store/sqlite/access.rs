@@ -37,6 +37,11 @@ impl VisibleQueues {
         self.patterns.is_none()
     }
 
+    /// Returns the patterns as a JSON array; `None` if all queues are visible.
+    pub(in crate::store::sqlite) fn patterns(&self) -> Option<&str> {
+        self.patterns.as_deref()
+    }
+
     /// Returns the condition on a row that is joined with `queues`; `None` if all are visible.
     pub(in crate::store::sqlite) fn queue(&self) -> Option<QueueIsVisible<'_>> {
         self.patterns.as_deref().map(QueueIsVisible)
@@ -101,9 +106,12 @@ condition! {
 }
 
 condition! {
-    /// No job of the batch was ever in another queue.
+    /// No job of the batch was ever in another queue. A batch that never had a job was created by a key with the
+    /// same queues.
     BatchIsVisible =
-    "NOT EXISTS (SELECT 1 FROM batch_queues JOIN queues ON queues.id = queue_id
-         WHERE batch_id = batches.id AND NOT EXISTS (
-             SELECT 1 FROM json_each(" [patterns] ") WHERE queues.name GLOB value))"
+    "(SELECT CASE WHEN batches.total = 0 THEN batches.queue_access IS caller.patterns
+         ELSE NOT EXISTS (SELECT 1 FROM batch_queues JOIN queues ON queues.id = queue_id
+             WHERE batch_id = batches.id AND NOT EXISTS (
+                 SELECT 1 FROM json_each(caller.patterns) WHERE queues.name GLOB value))
+         END FROM (SELECT " [patterns] " AS patterns) AS caller)"
 }

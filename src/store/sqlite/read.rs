@@ -1,6 +1,7 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
 mod attempts;
+mod batch_jobs;
 mod batch_results;
 mod batches;
 mod deliveries;
@@ -42,7 +43,7 @@ use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{log, time_buckets};
 use crate::store::{
-    BackendDuty, BatchPage, BatchUpdate, Checkpoint, EndQuery, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
+    BackendDuty, BatchJobs, BatchJobsQuery, BatchPage, BatchUpdate, Checkpoint, EndQuery, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
     ReadStore, ResultPage, ResultQuery, StoreError, StoredKeys,
 };
 use queue_rows::QueueReads;
@@ -236,6 +237,10 @@ impl ReadStore for SqliteReads {
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
         self.queue_rows().counts().map_err(unreadable)
+    }
+
+    fn batch_jobs(&mut self, query: &BatchJobsQuery) -> Result<BatchJobs, StoreError> {
+        batch_jobs::find(&mut self.connection, query, &self.visible).map_err(unreadable)
     }
 
     fn prunable(

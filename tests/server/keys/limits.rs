@@ -1,12 +1,13 @@
 //! Limits of each key, beside those of the whole server.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{Key, bearer, call, create, first_key};
 use crate::kit::leases::remote;
-use crate::kit::{Events, Server, Setup, eventually};
+use crate::kit::{Events, Server, Setup, TEST_TIMEOUT, eventually, with};
 
 /// Starts a server with these limits, with its first key and another one that may submit, read and work.
 fn server_with(limits: &str) -> (Server, Key, Key) {
@@ -81,6 +82,42 @@ fn a_key_has_at_most_so_many_waits_and_streams() {
     eventually("room", || {
         (call(&server, &app, "GET", "/v1/jobs/1?wait=0.1", None).status == 200).then_some(())
     });
+}
+
+#[test]
+fn a_key_watches_at_most_half_of_the_leases_of_all_watches() {
+    let (server, ops, app) = server_with("");
+    let job = with(remote(1), &json!({"timeout": "1h"}));
+    call(&server, &ops, "POST", "/v1/jobs", Some(&Value::from(vec![job; 1_000]))).expect(202);
+    let wanted = json!({"limit": 1_000, "lease": "10m"});
+    let leased = call(&server, &app, "POST", "/v1/leases", Some(&wanted)).expect(200);
+    let leases: Value = (leased["jobs"].as_array().unwrap().iter())
+        .map(|job| json!({"id": job["id"], "lease_token": job["lease_token"]}))
+        .collect();
+    assert_eq!(leases.as_array().unwrap().len(), 1_000);
+    let all = json!({"leases": leases, "wait": "60s"});
+    let watch =
+        |key: &Key, body: &Value| call(&server, key, "POST", "/v1/leases/watch", Some(body));
+    let (sender, answers) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..51 {
+            let sender = sender.clone();
+            let (watch, app, all) = (&watch, &app, &all);
+            scope.spawn(move || sender.send(watch(app, all)));
+        }
+        // All others wait.
+        let refused = answers.recv_timeout(TEST_TIMEOUT).unwrap();
+        assert_eq!(refused.problem(429), "the key watches as many leases as its limit allows");
+        assert_eq!(refused.json()["type"], "urn:longshore:problem:key-limit");
+        // Another key has its own.
+        watch(&ops, &json!({"leases": [leases[0]]})).expect(200);
+        call(&server, &ops, "POST", &format!("/v1/jobs/{}/cancel", leases[0]["id"]), None)
+            .expect(200);
+        for _ in 0..50 {
+            answers.recv_timeout(TEST_TIMEOUT).unwrap().expect(200);
+        }
+    });
+    watch(&app, &all).expect(200);
 }
 
 #[test]

@@ -36,6 +36,15 @@ fn a_kind_that_a_worker_has_asked_for_needs_no_lane() {
 }
 
 #[test]
+fn a_worker_can_ask_for_kinds_without_making_them_known() {
+    let server = Server::start();
+    let call = json!({"kinds": ["resize"], "learn_kinds": false});
+    assert!(lease(&server, 1, &call).is_empty());
+    submit(&server, "resize").problem(422);
+    assert_eq!(entry(&server, "resize"), None);
+}
+
+#[test]
 fn a_kind_is_known_while_its_first_worker_waits() {
     let server = Server::start();
     let mut connection = server.connect();
@@ -67,13 +76,16 @@ fn an_unknown_kind_is_refused_with_the_known_ones_and_what_to_do() {
     let refused = submit(&server, "resise");
     assert_eq!(pointers(&refused), ["/kind"]);
     let detail = refused.problem(422);
-    assert!(detail.contains("chat, command, echo, http, resize, sleep"), "{detail}");
+    assert!(detail.contains("resize, chat, command, echo, http, sleep"), "{detail}");
     assert!(detail.contains("start a worker that leases it"), "{detail}");
     assert!(detail.contains("set \"lane\": \"remote\""), "{detail}");
     let many: Vec<String> = (0..100).map(|number| format!("a-kind-{number:03}")).collect();
     lease(&server, 1, &json!({"kinds": many}));
     let detail = submit(&server, "resise").problem(422);
-    assert!(detail.contains("a-kind-000, a-kind-001") && detail.contains(" more"), "{detail}");
+    assert!(
+        detail.contains("known kinds: resize, a-kind-000, a-kind-001") && detail.contains(" more"),
+        "{detail}"
+    );
     assert!(!detail.contains("[...]"), "{detail}");
 }
 

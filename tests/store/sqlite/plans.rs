@@ -14,7 +14,9 @@ use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::submission::on_end::callback::Callback;
 use longshore::job::submission::on_end::{OnEnd, Owner};
 use longshore::job::{BatchId, JobId, Json, Lane, NewJob, State};
-use longshore::store::{EndQuery, JobFilter, NewBatch, RescueScope, ResultQuery, Submit, Write};
+use longshore::store::{
+    BatchJobsQuery, EndQuery, JobFilter, NewBatch, RescueScope, ResultQuery, Submit, Write,
+};
 
 use super::Store;
 use crate::kit::sqlite::run;
@@ -300,8 +302,13 @@ fn the_results_of_a_batch_are_read_by_its_index_in_the_order_of_ids() {
     let query = EndQuery { batch: BatchId(1), after: 0, limit: 2, max_bytes: 100 };
     assert!(store.reads.batch_update(&query).unwrap().is_some());
     let run: BTreeSet<String> = statements.run().into_iter().collect();
-    let page = run.iter().find(|sql| sql.starts_with("SELECT id FROM jobs")).unwrap();
-    assert_plan(&mut database.raw(), page, "jobs_batch");
+    let query = BatchJobsQuery { batch: BatchId(1), states: vec![State::Queued], after: JobId(1) };
+    assert_eq!(store.reads.batch_jobs(&query).unwrap().jobs.len(), 3);
+    let run: BTreeSet<String> = run.into_iter().chain(statements.run()).collect();
+    for start in ["SELECT id FROM jobs", "SELECT id, state FROM jobs"] {
+        let page = run.iter().find(|sql| sql.starts_with(start)).unwrap();
+        assert_plan(&mut database.raw(), page, "jobs_batch");
+    }
     let ends = run.iter().find(|sql| sql.contains("FROM batch_ends")).unwrap();
     let by_key = plan(&mut database.raw(), ends);
     assert!(by_key[0].starts_with("SEARCH batch_ends USING PRIMARY KEY"), "{by_key:?}");

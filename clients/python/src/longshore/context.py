@@ -96,6 +96,11 @@ def current() -> Context:
         raise LongshoreError("no task runs here: current() works only inside a task") from None
 
 
+def is_running() -> bool:
+    """Returns whether a task runs here."""
+    return _current.get(None) is not None
+
+
 @contextmanager
 def running(context: Context) -> Generator[Context, None, None]:
     """Makes `current()` return this context within the block. For what runs tasks."""

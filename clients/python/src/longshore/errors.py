@@ -51,7 +51,10 @@ class Refused(LongshoreError):
 
     def __str__(self) -> str:
         lines = [f"{self.status} {self.detail or self.title}"]
-        lines += [f"  {item.pointer or 'body'}: {item.detail}" for item in self.errors]
+        # The detail of a refusal with one error often says all of it.
+        for item in self.errors:
+            if item.detail not in lines[0] or item.pointer.strip("/") not in lines[0]:
+                lines.append(f"  {item.pointer or 'body'}: {item.detail}")
         return "\n".join(lines)
 
 

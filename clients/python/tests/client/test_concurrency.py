@@ -1,9 +1,12 @@
 """Threads, forks, event loops and cancellation."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +105,42 @@ def test_a_client_works_after_a_fork(work: Task[[int], int]) -> None:
         process.join(20)
         assert process.exitcode == 0
     assert work.submit(4).id == 9
+
+
+BUSY = """
+import os, sys, threading, warnings
+from longshore import Longshore
+warnings.simplefilter("ignore")
+ls = Longshore(sys.argv[1])
+
+def ask():
+    while True:
+        ls.session.clients.client().get("/healthz")
+
+for _ in range(4):
+    threading.Thread(target=ask, daemon=True).start()
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_ends_while_other_threads_of_its_parent_use_the_client(
+    longshore_server: Server,
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY, longshore_server.url], start_new_session=True
+    )
+    try:
+        assert process.wait(40) == 0
+    finally:
+        # A child that hangs belongs to the group of its parent.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 async def test_cancelling_a_wait_closes_its_connection(proxy: Proxy) -> None:

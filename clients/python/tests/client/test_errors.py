@@ -102,3 +102,11 @@ def test_an_answer_that_is_not_json_is_shown(ls: Longshore) -> None:
 def test_stopped_is_not_swallowed_by_except_exception() -> None:
     assert not issubclass(Stopped, Exception)
     assert issubclass(JobFailed, LongshoreError)
+
+
+def test_a_refusal_with_one_error_says_it_once() -> None:
+    item = ErrorItem("/kind", "there is no such kind")
+    once = Refused(422, "invalid", "Unprocessable", "kind: there is no such kind", [item])
+    assert str(once) == "422 kind: there is no such kind"
+    more = Refused(422, "invalid", "Unprocessable", "the body has 1 error", [item])
+    assert str(more) == "422 the body has 1 error\n  /kind: there is no such kind"

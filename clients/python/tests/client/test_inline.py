@@ -270,3 +270,15 @@ def test_the_client_is_connected_again_afterwards(ls: Longshore) -> None:
     with pytest.raises(RuntimeError), ls.inline():
         raise RuntimeError
     assert ls.session is session
+
+
+def test_a_job_that_never_counts_an_attempt_ends_with_an_error(ls: Longshore) -> None:
+    @ls.task(retries=1)
+    def busy() -> None:
+        raise Retry(60, counts=False)
+
+    with (
+        ls.inline(retries=True),
+        pytest.raises(LongshoreError, match=r"job 1 \(busy\) raised Retry\(counts=False\)"),
+    ):
+        busy.submit()

@@ -24,3 +24,10 @@ def relay(ls: Longshore) -> Generator[str]:
     """The address of an application with the routes of the pages."""
     with served(Starlette(routes=routes(ls))) as url:
         yield url + "/longshore"
+
+
+@pytest.fixture
+def relay_with_logs(ls: Longshore) -> Generator[str]:
+    """The address of an application that also hands on the logs of jobs."""
+    with served(Starlette(routes=routes(ls, logs=True))) as url:
+        yield url + "/longshore"

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from longshore import Event, Longshore
 from longshore._http import Request as ApiRequest
@@ -103,17 +103,68 @@ def test_a_browser_that_has_seen_the_end_is_answered_with_204(ls: Longshore, rel
     assert answer.status_code == 204
 
 
-def test_a_browser_that_reconnects_gets_only_what_is_new(ls: Longshore, relay: str) -> None:
+def test_a_browser_that_reconnects_gets_only_what_is_new(
+    ls: Longshore, relay_with_logs: str
+) -> None:
     job = submit(ls, "work", remote=True)
     leased = lease(ls, "work")
     report(ls, leased, "renew", log="first line")
-    url, token = f"{relay}/jobs/{job.id}/events", job.token()
+    url, token = f"{relay_with_logs}/jobs/{job.id}/events", job.token()
     with httpx2.stream("GET", url, params={"token": token}, timeout=30) as answer:
         seen = next(sent for sent in httpx2.EventSource(answer) if sent.event == "log")
     assert data_of(seen)["text"] == "first line\n"
     report(ls, leased, "complete", result=1, log="second line")
     later = read_events(url, token, seen.id or "")
     assert [data["text"] for event, data, _ in later if event == "log"] == ["second line\n"]
+
+
+def test_a_page_gets_no_log_traceback_or_worker_of_a_job(
+    ls: Longshore, relay: str, relay_with_logs: str
+) -> None:
+    job = submit(ls, "work", remote=True)
+    body = {"kinds": ["work"], "wait": "10s", "worker": "secret-host"}
+    answer = ls.session.send(ApiRequest("POST", "/v1/leases", body=body, wait=10)).json()
+    report(ls, answer["jobs"][0], "renew", log="secret-line")
+    error = {"code": "broken", "message": "shown", "traceback": "secret-trace", "data": "secret-x"}
+    report(ls, answer["jobs"][0], "fail", error=error, retryable=False)
+    token = job.token()
+    page = get(f"{relay}/jobs/{job.id}", token=token)
+    assert page.json()["error"]["message"] == "shown"
+    assert len(page.json()["attempts"]) == 1
+    events = read_events(f"{relay}/jobs/{job.id}/events", token)
+    assert events[-2][1]["error"]["code"] == "broken"
+    assert "secret-" not in page.text + repr(events)
+    assert get(f"{relay}/jobs/{job.id}/log", token=token).status_code == 403
+    assert "secret-line" in get(f"{relay_with_logs}/jobs/{job.id}/log", token=token).text
+
+
+@pytest.mark.parametrize("token", ["lt_\u00e9", "lt_a\nb", "lt_", "lt_" + "x" * 2000])
+def test_an_odd_token_is_refused(relay: str, token: str) -> None:
+    assert get(f"{relay}/jobs/1", token=token).status_code == 401
+
+
+def test_odd_values_of_a_request_are_left_out(ls: Longshore, relay: str) -> None:
+    job = submit(ls, "echo").wait()
+    params = {"token": job.token()}
+    url = f"{relay}/jobs/{job.id}"
+    for header in ("\u00e9", "x" * 300):
+        headers = {"last-event-id": header.encode("latin-1")}
+        assert httpx2.get(f"{url}/events", params=params, headers=headers).status_code == 200
+    for poll in ("nan", "inf", "x"):
+        assert get(f"{url}/view", **params, poll=poll).status_code == 200
+
+
+@pytest.mark.parametrize(("mount", "prefix"), [("", ""), ("/longshore", "/longshore"), ("/a", "/")])
+def test_the_routes_may_have_no_prefix_or_be_mounted(
+    ls: Longshore, mount: str, prefix: str
+) -> None:
+    job = submit(ls, "echo", 7).wait()
+    inner = routes(ls, prefix)
+    path = mount + prefix.rstrip("/") + f"/jobs/{job.id}"
+    app = Starlette(routes=[Mount(mount, routes=inner)] if mount else inner)
+    with served(app) as url:
+        assert get(url + path, token=job.token()).json()["result"] == 7
+        assert get(f"{url}{path}/view", token=job.token()).status_code == 200
 
 
 def test_a_stream_goes_on_over_a_restart_of_the_job_server(

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::error::CliError;
 use crate::cli::jobs::id::parse_id;
 use crate::cli::target::Target;
-use crate::job::BatchId;
+use crate::job::{BatchId, JobId};
 
 /// Arguments of `longshore batch retry`.
 #[derive(Debug, Clone, Args)]
@@ -29,9 +29,17 @@ pub(crate) struct RetryArgs {
 /// Queues the jobs again and prints their number.
 pub(crate) async fn run(args: RetryArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let reply = client.retry_batch(args.id, args.cancelled).await?;
-    if output.json {
-        return output.json(&reply.json);
+    let (mut retried, mut after) = (0, Some(JobId(0)));
+    while let Some(last) = after {
+        let reply = client.retry_batch(args.id, args.cancelled, last).await?;
+        retried += reply.value.retried;
+        after = reply.value.next_after;
+        if output.json {
+            output.json(&reply.json)?;
+        }
     }
-    output.line(format_args!("batch {}\t{} jobs retried", args.id, reply.value.retried))
+    if output.json {
+        return Ok(());
+    }
+    output.line(format_args!("batch {}\t{retried} jobs retried", args.id))
 }

@@ -67,10 +67,10 @@ pub(super) fn update(
     transaction::reading(connection, |connection| {
         let found = batches::find_summary(connection, query.batch, visible)?;
         let Some(batch) = found else { return Ok(None) };
-        let (limit, last) = (query.limit as usize, query.after);
+        let (batch_id, limit) = (query.batch.0, query.limit as usize);
+        let last = known_end(connection, batch_id, query.after)?;
         let mut update = BatchUpdate { batch, ended: Vec::new(), last, has_more: false };
-        let lookup =
-            EndsOfBatchAfter { batch: query.batch.0, after: query.after, limit: limit as i64 + 1 };
+        let lookup = EndsOfBatchAfter { batch: batch_id, after: last, limit: limit as i64 + 1 };
         let mut bytes = 0;
         for (index, (seq, id)) in lookup.load::<(i64, i64)>(connection)?.into_iter().enumerate() {
             if index == limit || bytes >= query.max_bytes {
@@ -86,6 +86,17 @@ pub(super) fn update(
         }
         Ok(Some(update))
     })
+}
+
+/// Returns the number of an end, or 0 if the batch has no such end. Ends are numbered from 1 without gaps.
+fn known_end(
+    connection: &mut SqliteConnection,
+    batch: i64,
+    seq: i64,
+) -> Result<i64, TransactionError> {
+    let lookup = EndsOfBatchAfter { batch, after: seq.saturating_sub(1), limit: 1 };
+    let found: Vec<(i64, i64)> = lookup.load(connection)?;
+    Ok(if found.is_empty() { 0 } else { seq })
 }
 
 /// Returns how a job has ended so far; `None` if it does not exist, or if its row is impossible.

@@ -11,7 +11,7 @@ use crate::store::BatchPage;
 use crate::store::rows::batch::BatchRow;
 use crate::store::rows::end_actions::EndActionsRow;
 use crate::store::schema::{batch_end_actions, batches};
-use crate::store::sql_types::Integer;
+use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::{self, TransactionError};
@@ -24,6 +24,13 @@ statement! {
     "SELECT batch_id FROM batch_queues WHERE queue_id = " [queue_id: Integer as i64]
     " AND batch_id < " [before: Integer as i64]
     " ORDER BY batch_id DESC LIMIT (" [limit: Integer as i64] " + 0)"
+}
+
+statement! {
+    /// Finds batches without jobs of keys with these queues.
+    EmptyBatches<'a> -> Integer =
+    "SELECT id FROM batches WHERE total = 0 AND queue_access = " [patterns: Text as &'a str]
+    " AND id < " [before: Integer as i64] " ORDER BY id DESC LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
 /// Returns a batch with its current counts, and what happens at its end.
@@ -82,8 +89,8 @@ pub(super) fn page(
     Ok(BatchPage { batches, next })
 }
 
-/// Returns one page of the batches of which the caller may use all queues. It reads the batches of each of
-/// these queues, so its cost does not grow with those of others. A page may be short, and name a next page.
+/// Returns one page of the batches of which the caller may use all queues, with its own ones without jobs. It
+/// reads the batches of each of these queues, so its cost does not grow with those of others. A page may be short, and name a next page.
 fn visible_page(
     connection: &mut SqliteConnection,
     limit: usize,
@@ -93,7 +100,12 @@ fn visible_page(
     let queues = visible.queue_ids(connection)?;
     let (mut batches, mut read) = (Vec::new(), 0);
     loop {
-        let ids = newest_of_queues(connection, &queues, before, limit + 1)?;
+        let mut ids = newest_of_queues(connection, &queues, before, limit + 1)?;
+        if let Some(patterns) = visible.patterns() {
+            let find = EmptyBatches { patterns, before, limit: limit as i64 + 1 };
+            ids.extend(find.load::<i64>(connection)?);
+        }
+        let ids: Vec<i64> = ids.into_iter().rev().take(limit + 1).collect();
         let is_last = ids.len() <= limit;
         for id in ids {
             if batches.len() == limit || read >= MAX_READ {
@@ -108,17 +120,17 @@ fn visible_page(
     }
 }
 
-/// Returns the `limit` largest ids below `before` of the batches of these queues, in descending order.
+/// Returns at least the `limit` largest ids below `before` of the batches of these queues.
 fn newest_of_queues(
     connection: &mut SqliteConnection,
     queues: &[i64],
     before: i64,
     limit: usize,
-) -> QueryResult<Vec<i64>> {
+) -> QueryResult<BTreeSet<i64>> {
     let mut newest: BTreeSet<i64> = BTreeSet::new();
     for queue_id in queues {
         let find = BatchesOfQueue { queue_id: *queue_id, before, limit: limit as i64 };
         newest.extend(find.load::<i64>(connection)?);
     }
-    Ok(newest.into_iter().rev().take(limit).collect())
+    Ok(newest)
 }

@@ -10,11 +10,14 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 
 statement! {
-    /// Finds the jobs in a range of ids that became final before a time.
+    /// Finds the jobs in a range of ids that became final before a time. Those of an open batch are kept, because
+    /// its end may need their results.
     OldJobsInRange -> Integer =
     "SELECT id FROM jobs
      WHERE id > " [after: Integer as i64] " AND id <= " [until: Integer as i64]
     " AND finished_at < " [finished_before: Integer as i64]
+    " AND NOT EXISTS (
+         SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND open_until IS NOT NULL)"
 }
 
 statement! {

@@ -30,11 +30,13 @@ statement! {
 
 statement! {
     InsertBatch<'a> -> Integer =
-    "INSERT INTO batches (name, total, scheduled, queued, created_at, finished_at, open_until)
+    "INSERT INTO batches (name, total, scheduled, queued, created_at, finished_at, open_until,
+         queue_access)
      VALUES (" [name: Nullable<Text> as Option<&'a str>] ", " [total: Integer as i64]
     ", " [scheduled: Integer as i64] ", " [queued: Integer as i64]
     ", " [created_at: Integer as i64] ", " [finished_at: Nullable<Integer> as Option<i64>]
-    ", " [open_until: Nullable<Integer> as Option<i64>] ") RETURNING id"
+    ", " [open_until: Nullable<Integer> as Option<i64>]
+    ", " [queue_access: Nullable<Text> as Option<&'a str>] ") RETURNING id"
 }
 
 impl CommitGroup<'_> {
@@ -60,6 +62,7 @@ impl CommitGroup<'_> {
             created_at: self.now.millis(),
             finished_at: finished_at.map(Timestamp::millis),
             open_until: closes_at.map(Timestamp::millis),
+            queue_access: self.visible.patterns(),
         }
         .get_result(self.connection)?;
         if finished_at.is_some() {

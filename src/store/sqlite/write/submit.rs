@@ -51,8 +51,13 @@ impl CommitGroup<'_> {
             return Err(Refusal::Rejected("a submission without jobs".into()).into());
         }
         // Before anything is inserted, because a refused write must change nothing.
-        self.check_unfinished(&submit.jobs)?;
         let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.as_deref());
+        let then = on_end.and_then(|on_end| on_end.then.as_deref());
+        match then.filter(|_| submit.jobs.is_empty()) {
+            // A batch without jobs has no other cost, so its follow-up job counts instead of them.
+            Some(then) => self.check_unfinished(std::slice::from_ref(&then.job))?,
+            None => self.check_unfinished(&submit.jobs)?,
+        }
         self.create_queues(&submit.jobs, on_end)?;
         let batch = match &submit.batch {
             Some(batch) => Some(Box::new(self.insert_batch(batch, &submit.jobs)?)),

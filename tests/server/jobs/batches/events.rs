@@ -77,10 +77,11 @@ fn a_client_that_reconnects_gets_the_ends_that_it_has_missed_also_over_a_restart
     let last = rest.last().unwrap().id.clone();
     let again = server.request("GET", PATH, &[("last-event-id", &last)], b"");
     assert_eq!(again.status, 204);
-    // From the beginning, and from an id that is not one.
-    for mut events in [server.events(PATH), server.events_after(PATH, "x")] {
-        assert_eq!(ids(&events.read_to_end()), [4, 1, 3, 2]);
+    // From the beginning, and from ids that are none of this batch.
+    for last in ["0-open", "x", "5-open", "9000-ended", "9223372036854775807-ended"] {
+        assert_eq!(ids(&server.events_after(PATH, last).read_to_end()), [4, 1, 3, 2], "{last}");
     }
+    assert_eq!(ids(&server.events(PATH).read_to_end()), [4, 1, 3, 2]);
 }
 
 #[test]

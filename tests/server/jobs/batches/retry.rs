@@ -61,11 +61,21 @@ fn a_retry_names_states_of_failure_and_a_batch_that_exists() {
 }
 
 #[test]
-fn more_failed_jobs_than_one_transaction_queues_are_all_queued_again() {
+fn the_jobs_of_a_large_batch_are_cancelled_and_queued_again_in_pieces() {
     let server = Server::start();
-    let jobs: Vec<Value> = (0..2_300).map(remote).collect();
-    server.post("/v1/batches", &json!({"jobs": jobs})).expect(202);
-    server.post_empty("/v1/batches/1/cancel").expect(200);
+    let jobs: Vec<Value> = (0..5_500).map(remote).collect();
+    server.post("/v1/batches", &json!({"open": true, "jobs": []})).expect(202);
+    for _ in 0..2 {
+        server.post("/v1/batches/1/jobs", &json!({"jobs": jobs})).expect(202);
+    }
+    lease(&server, 2, &json!({}));
+    let answer = server.post_empty("/v1/batches/1/cancel").expect(200);
+    assert_eq!(
+        (&answer["counts"]["cancelled"], &answer["counts"]["running"]),
+        (&json!(10_998), &json!(2))
+    );
+    let answer = server.post_empty("/v1/batches/1/retry?state=cancelled&after=5500").expect(200);
+    assert_eq!((&answer["retried"], answer.get("next_after")), (&json!(5_500), None));
     let answer = server.post_empty("/v1/batches/1/retry?state=cancelled").expect(200);
-    assert_eq!((&answer["retried"], &answer["counts"]["queued"]), (&json!(2_300), &json!(2_300)));
+    assert_eq!((&answer["retried"], &answer["counts"]["queued"]), (&json!(5_498), &json!(10_998)));
 }

@@ -68,6 +68,36 @@ fn a_batch_with_jobs_of_another_application_does_not_exist() {
 }
 
 #[test]
+fn an_open_batch_without_jobs_belongs_to_the_queues_of_its_key() {
+    let shared = Shared::start();
+    let create = |key: &Key| {
+        let batch = json!({"open": true, "jobs": []});
+        shared.post(key, "/v1/batches", &batch).expect(202)["id"].as_i64().unwrap()
+    };
+    let of_shop = create(&shared.shop.key);
+    let batches = [of_shop, create(&shared.ops)];
+    let jobs = json!({"jobs": [shared.blog.job(1)]});
+    let blog = [&shared.blog.key, &shared.blog.admin];
+    for (key, id) in blog.into_iter().flat_map(|key| batches.map(|id| (key, id))) {
+        for path in ["", "/events", "/events?jobs=true", "/results"] {
+            assert_hidden(&shared, key, "GET", &format!("/v1/batches/{{id}}{path}"), id, None);
+        }
+        for path in ["cancel", "token", "close"] {
+            assert_hidden(&shared, key, "POST", &format!("/v1/batches/{{id}}/{path}"), id, None);
+        }
+        assert_hidden(&shared, key, "POST", "/v1/batches/{id}/jobs", id, Some(&jobs));
+    }
+    let path = format!("/v1/batches/{of_shop}");
+    for key in [&shared.shop.key, &shared.shop.admin, &shared.ops] {
+        assert_eq!(shared.get(key, &path).expect(200)["open"], true);
+    }
+    let jobs = json!({"jobs": [shared.shop.job(1)]});
+    shared.post(&shared.shop.key, &format!("{path}/jobs"), &jobs).expect(202);
+    shared.get(&shared.shop.key, &path).expect(200);
+    shared.get(&shared.blog.key, &path).problem(404);
+}
+
+#[test]
 fn a_batch_is_hidden_once_one_of_its_jobs_was_moved_to_another_application() {
     let shared = Shared::start();
     let batch = shared.submit_batch(&shared.blog);

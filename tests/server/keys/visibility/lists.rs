@@ -160,3 +160,21 @@ fn no_page_shows_another_application() {
         assert_eq!(page(&path).status, 200, "{path}");
     }
 }
+
+#[test]
+fn a_list_of_batches_has_the_own_ones_without_jobs() {
+    let shared = Shared::start();
+    let (mut of_shop, mut of_blog) = (Vec::new(), Vec::new());
+    for number in 0..3 {
+        let batch = json!({"open": number != 1, "jobs": []});
+        for (application, ids) in [(&shared.shop, &mut of_shop), (&shared.blog, &mut of_blog)] {
+            let empty = shared.post(&application.key, "/v1/batches", &batch).expect(202);
+            ids.insert(0, empty["id"].as_i64().unwrap());
+            ids.insert(0, shared.submit_batch(application));
+        }
+        shared.post(&shared.ops, "/v1/batches", &batch).expect(202);
+    }
+    assert_eq!(all_pages(&shared, &shared.shop.key, "batches", ""), of_shop);
+    assert_eq!(all_pages(&shared, &shared.blog.key, "batches", ""), of_blog);
+    assert_eq!(all_pages(&shared, &shared.blog.admin, "batches", ""), of_blog);
+}

@@ -4,9 +4,12 @@ use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
 use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::Lease;
+use longshore::job::submission::on_end::OnEnd;
+use longshore::job::submission::on_end::follow_up::FollowUp;
 use longshore::job::{JobId, Lane, Log, NewJob};
 use longshore::store::{
-    Answer, Finish, Finished, Holder, LeaseRequest, LogLines, Refusal, SubmissionKey, Submit, Write,
+    Answer, Finish, Finished, Holder, LeaseRequest, LogLines, NewBatch, Refusal, SubmissionKey,
+    Submit, Write,
 };
 
 use super::{Store, within};
@@ -163,4 +166,19 @@ fn a_submission_of_many_jobs_is_accepted_as_a_whole_or_refused() {
     assert!(store.write(submit_with(Some(ANN), 3)).is_err());
     assert!(store.write(submit_with(Some(ANN), 2)).is_ok());
     assert!(!store.exists(JobId(3)));
+}
+
+#[test]
+fn the_follow_up_job_of_a_batch_without_jobs_counts_when_the_batch_is_submitted() {
+    let mut store = store_with_limit();
+    let empty = || {
+        let job = NewJob { key: Some(ANN), ..job() };
+        let on_end = OnEnd::new(None, Some(FollowUp { job, delay: None, refers_to: None }));
+        let batch = Some(NewBatch { name: None, on_end, open_for: None });
+        Write::Submit(Submit { jobs: Vec::new().into(), key: None, batch })
+    };
+    store.write(empty()).unwrap();
+    store.write(empty()).unwrap();
+    assert_eq!(store.write(empty()).unwrap_err(), Refusal::TooManyUnfinished(2));
+    assert!(store.exists(JobId(2)) && !store.exists(JobId(3)));
 }

@@ -79,3 +79,19 @@ fn a_job_that_is_retried_ends_again_and_a_removed_one_is_left_out() {
     store.remove(Write::Delete(JobId(1)));
     assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
 }
+
+#[test]
+fn the_ends_of_a_very_large_batch_are_removed_in_pieces() {
+    let (mut store, leases) = running(1);
+    store.finish(leases[0], completed("1")).unwrap();
+    store.corrupt(
+        "WITH RECURSIVE more (seq) AS (VALUES (2) UNION ALL SELECT seq + 1 FROM more WHERE seq < 10500)
+         INSERT INTO batch_ends SELECT 1, seq, 1 FROM more",
+    );
+    store.remove(Write::Delete(JobId(1)));
+    assert!(store.reads.batch(BatchId(1)).unwrap().is_some());
+    store.advance(1);
+    let prune = Write::PruneBatches { batches: vec![BatchId(1)], finished_before: store.now };
+    assert_eq!(store.remove(prune), 1);
+    assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
+}

@@ -221,3 +221,32 @@ fn an_open_batch_is_not_removed_and_one_without_jobs_is_removed_after_its_end() 
     assert_eq!((prunable(&mut store), prune(&mut store)), (found, 1));
     assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
 }
+
+#[test]
+fn the_jobs_of_an_open_batch_are_not_removed_before_it_is_closed() {
+    let mut store = open_with_ended_jobs(2);
+    let outside = store.submit(job());
+    store.write(Write::Cancel(outside)).unwrap();
+    store.advance(10);
+    let now = store.now;
+    assert_eq!(store.reads.prunable(JobId(0), now).unwrap().jobs, [outside]);
+    store.write(CLOSE).unwrap();
+    let found = store.reads.prunable(JobId(0), now).unwrap().jobs;
+    assert_eq!(found, [JobId(1), JobId(2), outside]);
+}
+
+#[test]
+fn a_follow_up_job_cannot_refer_to_the_results_of_more_than_10_000_jobs() {
+    let mut store = Store::fresh();
+    let payload = Json::trusted(r#"[{"$from": "batch", "pointer": "/results"}]"#);
+    let then = FollowUp::new(NewJob { payload, ..job() }, None, Source::Batch).unwrap();
+    let on_end = OnEnd::new(None, Some(then));
+    let batch = Some(NewBatch { name: None, on_end, open_for: Some(OPEN_FOR) });
+    store.write(Write::Submit(Submit { jobs: Vec::new().into(), key: None, batch })).unwrap();
+    store.corrupt("UPDATE batches SET total = 10001, completed = 10001");
+    store.write(CLOSE).unwrap();
+    let refused = store.job(JobId(1));
+    let error = refused.error.unwrap();
+    assert_eq!((refused.state, error.code.as_str()), (State::Cancelled, "bad_reference"));
+    assert!(error.message.contains("the batch has 10001 jobs"), "{}", error.message);
+}

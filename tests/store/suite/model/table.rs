@@ -77,6 +77,8 @@ pub(super) struct ModelBatch {
     pub(super) jobs: BTreeMap<JobId, State>,
     /// Queues in which it has or had jobs.
     pub(super) queues: BTreeSet<QueueName>,
+    /// Queues of the caller that created it.
+    pub(super) access: QueueAccess,
     live_before: i64,
     /// Whether this group has closed it, or submitted it without jobs.
     is_closed_now: bool,

@@ -49,8 +49,10 @@ impl Model {
     }
 
     pub(super) fn batch_jobs(&self, id: BatchId) -> Result<Vec<JobId>, Refusal> {
-        let is_visible =
-            |batch: &&ModelBatch| batch.queues.iter().all(|queue| self.access.allows(queue));
+        let is_visible = |batch: &&ModelBatch| match batch.queues.is_empty() {
+            true => self.access.is_all() || self.access == batch.access,
+            false => batch.queues.iter().all(|queue| self.access.allows(queue)),
+        };
         let batch = self.batches.get(&id).filter(is_visible).ok_or(Refusal::NoBatch(id))?;
         Ok(batch.jobs.keys().copied().filter(|job| self.jobs.contains_key(job)).collect())
     }

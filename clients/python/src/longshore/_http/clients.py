@@ -35,6 +35,7 @@ class Clients:
         }
         self._lock = threading.Lock()
         self._client: httpx2.Client | None = None
+        self._finalizer: weakref.finalize[..., Any] | None = None
         self._of_loops: dict[asyncio.AbstractEventLoop, tuple[httpx2.AsyncClient, _Guard]] = {}
         _all_clients.add(self)
 
@@ -45,7 +46,7 @@ class Clients:
                 transport = self._socket and httpx2.HTTPTransport(uds=self._socket, limits=_LIMITS)
                 self._client = httpx2.Client(**self._options, transport=transport or None)
                 # The finalizer keeps the client until the session is gone, and closes it at exit.
-                weakref.finalize(self, self._client.close)
+                self._finalizer = weakref.finalize(self, self._client.close)
             return self._client
 
     async def aclient(self) -> httpx2.AsyncClient:
@@ -68,6 +69,9 @@ class Clients:
         """Closes the client of this process. Later requests make a new one."""
         with self._lock:
             client, self._client = self._client, None
+            finalizer, self._finalizer = self._finalizer, None
+        if finalizer is not None:
+            finalizer.detach()
         if client is not None:
             client.close()
 
@@ -81,8 +85,12 @@ class Clients:
     def forget(self) -> None:
         """Drops all clients without closing their connections.
 
-        These belong to the process that this one was forked from.
+        These belong to the process that this one was forked from. A thread of that process may have
+        held a lock of its client, which nothing in this process releases: do not close it at exit.
         """
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        self._finalizer = None
         self._lock = threading.Lock()
         self._client = None
         self._of_loops = {}

@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 Row = dict[str, Any]
 
+# How often a job may run inline without counting its attempt.
+MAX_UNCOUNTED = 1000
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -100,6 +103,7 @@ class Store:
             rows.fail(row, Failure(type(error).__name__.lower(), str(error)), is_last=True)
 
     def _run_task(self, row: Row, task: Task[..., Any]) -> Steps[None]:
+        uncounted = 0
         while row["state"] not in FINAL:
             rows.begin(row)
             context = self._context(row)
@@ -109,7 +113,15 @@ class Store:
             except Stopped as stop:
                 rows.cancel(row, str(stop))
             except Exception as error:
-                self._failed(row, task.classify(error))
+                failure = task.classify(error)
+                uncounted += not failure.counts
+                if self._retries and uncounted > MAX_UNCOUNTED:
+                    raise LongshoreError(
+                        f"job {row['id']} ({row['kind']}) raised Retry(counts=False)"
+                        f" {uncounted} times: inline, without pauses, it would do so for ever."
+                        " Test it with a server, or let the test change what the task waits for"
+                    ) from error
+                self._failed(row, failure)
 
     def _failed(self, row: Row, failure: Failure) -> None:
         may_retry = self._retries and failure.retryable

@@ -173,8 +173,13 @@ class Core:
 
     def retry(self) -> Operation[int]:
         """Queues its failed jobs again, and returns how many these are."""
-        yield from self.send(self.request("POST", "/retry"))
-        retried: int = self.data.pop("retried")
+        retried: int = 0
+        after: int | None = 0
+        while after is not None:
+            # A call on a very large batch stops after a while and says where.
+            yield from self.send(self.request("POST", "/retry", params={"after": after}))
+            retried += self.data.pop("retried")
+            after = self.data.pop("next_after", None)
         return retried
 
     def add(self, calls: Iterable[Call[Any]], key: str | None) -> Operation[list[Job[Any]]]:

@@ -69,6 +69,21 @@ class Parameters:
         rest = [p for p in self._signature.parameters.values() if p.name != self.context_name]
         return self._signature.replace(parameters=rest)
 
+    def missing_context(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Context
+    ) -> dict[str, Context]:
+        """Returns the keyword argument for the context, if a plain call leaves it out."""
+        given = (*args, *kwargs.values())
+        try:
+            name = self.context_name
+            if name is None or name in kwargs or any(isinstance(v, Context) for v in given):
+                return {}
+            self._arguments.bind(*args, **kwargs)
+            self._signature.bind(*args, **kwargs, **{name: context})
+        except TypeError:
+            return {}
+        return {name: context}
+
     def check(self) -> None:
         """Raises TypeError that names a parameter whose annotation cannot be decoded to."""
         if self._is_checked:

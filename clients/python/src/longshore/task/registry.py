@@ -57,6 +57,11 @@ def kind_of(fn: Callable[..., Any], name: str | None) -> str:
 
 def _check_function(fn: Callable[..., Any]) -> None:
     """Refuses methods, because a payload does not have their object."""
+    if inspect.ismethod(fn):
+        raise TypeError(
+            f"{_place(fn)} is a method of {type(fn.__self__).__qualname__}, and a task must be a"
+            " function: its object is not in the payload of a job"
+        )
     try:
         first = next(iter(inspect.signature(fn).parameters), None)
     except ValueError as error:

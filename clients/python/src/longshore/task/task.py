@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from longshore.codec import dumps, is_same, loads
-from longshore.context import Context
+from longshore.context import Context, current, is_running
 from longshore.errors import BadResult
 
+from . import plain
 from .call import Call
 from .failure import Failure, classify
 from .options import Options
@@ -56,8 +58,16 @@ class Task(Submittable, Generic[P, R_co]):
         self._parameters = Parameters(fn, kind, app.codec)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Calls the plain function. Nothing is submitted."""
-        return self.fn(*args, **kwargs)
+        """Calls the plain function. Nothing is submitted.
+
+        Outside of a task, `current()` is a context whose reports go nowhere, and so is a parameter
+        for the context that is not given.
+        """
+        is_plain = not is_running()
+        context = plain.context_of(self.kind, self.default_options.queue) if is_plain else current()
+        extra: dict[str, Any] = self._parameters.missing_context(args, kwargs, context)
+        fn = partial(self.fn, *args, **extra, **kwargs)
+        return plain.call(fn, context) if is_plain else fn()
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Submits a call. The job is on the server's disk when this returns."""
@@ -191,8 +201,8 @@ def module_of(fn: Callable[..., Any]) -> str:
 
 
 def _mode(fn: Callable[..., Any], process: bool) -> Mode:
-    plain = inspect.unwrap(fn)
-    is_async = inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
+    inner = inspect.unwrap(fn)
+    is_async = inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
     if process and is_async:
         raise TypeError(f"{fn.__qualname__}: process=True is for `def`, not for `async def`")
     if process:

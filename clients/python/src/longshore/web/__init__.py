@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
 
 from .events import event_response
 from .job_view import JobView, ajob_html, job_html
-from .links import PREFIX, mounted
+from .links import PREFIX, mounted, path_of
 from .markup import Markup
 from .relay import relay_routes
 from .view_routes import view_routes
@@ -31,7 +31,7 @@ from .views import view
 __all__ = ["JobView", "Markup", "ajob_html", "event_response", "job_html", "routes", "view"]
 
 
-def routes(ls: Longshore, prefix: str = PREFIX) -> list[Route]:
+def routes(ls: Longshore, prefix: str = PREFIX, *, logs: bool = False) -> list[Route]:
     """Return the routes with which pages read jobs and batches.
 
     Each request has the read token of one job or batch (`job.token()`), which is its only right:
@@ -39,9 +39,11 @@ def routes(ls: Longshore, prefix: str = PREFIX) -> list[Route]:
     counting ids.
 
     - `/jobs/{id}`, `/jobs/{id}/log`, `/jobs/{id}/events` and `/batches/{id}`,
-      `/batches/{id}/results`, `/batches/{id}/events`, each with `?token=`: as those of the HTTP API
+      `/batches/{id}/results`, `/batches/{id}/events`, each with `?token=`: as those of the
+      HTTP API, without the payload, the worker and the tracebacks of a job, and only with
+      `logs=True` with its log
     - what `JobView` asks for
     """
-    prefix = "/" + prefix.strip("/")
+    prefix = path_of(prefix)
     mounted(prefix)
-    return [*view_routes(ls, prefix), *relay_routes(ls, prefix)]
+    return [*view_routes(ls, prefix), *relay_routes(ls, prefix, logs)]

@@ -9,7 +9,7 @@ from typing import Any
 from ..batch import Batch
 from ..duration import Duration
 from ..job import Job
-from .links import PREFIX, ViewLink, What, check_mounted
+from .links import PREFIX, ViewLink, What, check_mounted, path_of
 from .markup import Markup, Shown, element, job_element
 from .reading import blank
 from .views import View, view_name
@@ -54,7 +54,7 @@ class JobView:
         self._sse = sse
         self._label = label
         self._expires_in = expires_in
-        self._prefix = "/" + prefix.strip("/")
+        self._prefix = path_of(prefix)
         check_mounted(self._prefix)
         self._token = "" if _in_event_loop() else job.token(expires_in)
 

@@ -16,6 +16,12 @@ _log = logging.getLogger("longshore.web")
 _mounted: set[str] = set()
 
 
+def path_of(prefix: str) -> str:
+    """Return a prefix with a slash before it and none after it; of the root, an empty text."""
+    path = prefix.strip("/")
+    return f"/{path}" if path else ""
+
+
 def mounted(prefix: str) -> None:
     """Note that this program serves the addresses below a prefix."""
     _mounted.add(prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,7 @@ _log = logging.getLogger("longshore.web")
 
 def is_token(text: str) -> bool:
     """Return whether a text has the form of a read token. API keys are not accepted from a page."""
-    return text.startswith("lt_")
+    return re.fullmatch(r"lt_[A-Za-z0-9._-]{1,1000}", text) is not None
 
 
 async def read(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .._http.events import Event, Stream, aevents
 from ..client import Longshore
 from ..errors import LongshoreError
-from .events import EventResponse
+from .events import EventResponse, last_event, public
 from .problems import HEADERS, answer, problem
 from .reading import impatient, is_token, read
 
@@ -20,37 +20,43 @@ Handler = Callable[[Request, str], Awaitable[Response]]
 _PARAMETERS = ("wait", "after", "limit", "jobs")
 
 
-def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
+def relay_routes(ls: Longshore, prefix: str, logs: bool = False) -> list[Route]:
     """Return the routes of jobs and batches."""
     reader = impatient(ls)
 
-    async def read_json(request: Request, token: str) -> Response:
-        path = "/v1" + request.url.path.split(prefix, 1)[1]
-        params = {
-            name: value for name, value in request.query_params.items() if name in _PARAMETERS
-        }
-        found = await read(ls, path, token, params)
-        kind = found.headers.get("content-type", "application/json")
-        return Response(found.content, found.status, HEADERS | {"content-type": kind})
+    def reading(path: str) -> Handler:
+        async def read_json(request: Request, token: str) -> Response:
+            given = request.query_params.items()
+            params = {name: value for name, value in given if name in _PARAMETERS}
+            found = await read(ls, path.format(request.path_params["id"]), token, params)
+            return JSONResponse(public(found.json()), found.status, HEADERS)
+
+        return read_json
+
+    async def no_log(_: Request, __: str) -> Response:
+        detail = "the application does not show the logs of jobs: routes(ls, logs=True) does"
+        return answer(403, "Forbidden", detail)
 
     async def job_events(request: Request, token: str) -> Response:
         job = reader.job(request.path_params["id"], token=token)
-        return EventResponse(job, request.headers.get("last-event-id"))
+        return EventResponse(job, last_event(request), logs=logs)
 
     async def batch_events(request: Request, token: str) -> Response:
         batch = BatchEvents(
             reader, request.path_params["id"], token, "jobs" in request.query_params
         )
-        return EventResponse(batch, request.headers.get("last-event-id"))
+        return EventResponse(batch, last_event(request))
 
-    return [
-        Route(f"{prefix}/jobs/{{id:int}}", with_token(read_json)),
-        Route(f"{prefix}/jobs/{{id:int}}/log", with_token(read_json)),
-        Route(f"{prefix}/jobs/{{id:int}}/events", with_token(job_events)),
-        Route(f"{prefix}/batches/{{id:int}}", with_token(read_json)),
-        Route(f"{prefix}/batches/{{id:int}}/results", with_token(read_json)),
-        Route(f"{prefix}/batches/{{id:int}}/events", with_token(batch_events)),
-    ]
+    read_log = reading("/v1/jobs/{}/log") if logs else no_log
+    handlers = {
+        "/jobs/{id:int}": reading("/v1/jobs/{}"),
+        "/jobs/{id:int}/log": read_log,
+        "/jobs/{id:int}/events": job_events,
+        "/batches/{id:int}": reading("/v1/batches/{}"),
+        "/batches/{id:int}/results": reading("/v1/batches/{}/results"),
+        "/batches/{id:int}/events": batch_events,
+    }
+    return [Route(prefix + path, with_token(handler)) for path, handler in handlers.items()]
 
 
 class BatchEvents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from importlib.resources import files
@@ -71,9 +72,10 @@ def link_of(request: Request, token: str) -> ViewLink:
 def _poll(text: str | None) -> float:
     """Return the pause between two requests: between 0.1 s and a minute."""
     try:
-        return min(max(float(text or 1.0), 0.1), 60.0)
+        seconds = float(text or 1.0)
     except ValueError:
         return 1.0
+    return min(max(seconds, 0.1), 60.0) if math.isfinite(seconds) else 1.0
 
 
 def _unknown_view(name: str) -> Response:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, field_serializer
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from longshore import Codec
@@ -183,6 +183,51 @@ def test_an_application_adds_types() -> None:
     assert encoded == {"a": [1.0, 2.0], "b": {"value": [0.0, 3.0]}}
     assert codec.decode(encoded["a"], complex) == 1 + 2j
     assert codec.decode(encoded["b"], Wrapped) == Wrapped(3j)
+
+
+class Area(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    width: int
+    height: int = Field(serialization_alias="h")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def size(self) -> int:
+        return self.width * self.height
+
+
+def test_a_model_is_written_so_that_it_can_be_read_again() -> None:
+    area = Area(width=2, height=3)
+    encoded = Codec().encode([area])
+    assert encoded == [{"width": 2, "height": 3}]
+    assert Codec().decode(encoded, list[Area]) == [area]
+
+
+class Login(BaseModel):
+    name: str
+    password: SecretStr
+
+
+class Logins(BaseModel):
+    logins: list[Login]
+
+
+class Sent(BaseModel):
+    password: SecretStr
+
+    @field_serializer("password", when_used="json")
+    def _text(self, value: SecretStr) -> str:
+        return value.get_secret_value()
+
+
+def test_a_secret_of_a_model_is_not_replaced_by_stars() -> None:
+    logins = Logins(logins=[Login(name="me", password=SecretStr("hidden"))])
+    with pytest.raises(TypeError, match=r"Logins.logins\[0\].password is a secret") as raised:
+        Codec().encode(logins)
+    assert "hidden" not in str(raised.value)
+    sent = Sent(password=SecretStr("sent"))
+    assert Codec().decode(Codec().encode(sent), Sent) == sent
 
 
 def test_half_a_surrogate_pair_is_written_with_escapes() -> None:

@@ -1,10 +1,12 @@
 """The context of a running task."""
 
+import asyncio
 import threading
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 
-from longshore import Context, LongshoreError, Reporter, Stopped, current
+from longshore import Context, Longshore, LongshoreError, Reporter, Stopped, current
 from longshore.context import running
 
 
@@ -72,3 +74,64 @@ def test_each_thread_has_a_context_of_its_own() -> None:
 
 def test_the_idempotency_key_is_that_of_the_job() -> None:
     assert context_of(Recorder()).idempotency_key == "longshore-17"
+
+
+@pytest.fixture
+def ls() -> Longshore:
+    """A client that connects to nothing."""
+    return Longshore("http://127.0.0.1:1", give_up=0)
+
+
+def test_a_plain_call_has_a_context_whose_reports_go_nowhere(ls: Longshore) -> None:
+    @ls.task
+    def work(n: int, context: Context | None = None) -> bool:
+        current().progress(50, "half")
+        assert context is current()
+        context.log("a line")
+        return context.stopping
+
+    assert work(1) is False
+    with pytest.raises(LongshoreError):
+        current()
+    with running(context_of(Recorder())) as context:
+        assert work(1) is False
+        assert work(1, context) is False
+        assert work(n=1, context=context) is False
+
+
+def test_a_plain_call_of_a_generator_has_a_context_at_each_step(ls: Longshore) -> None:
+    @ls.task
+    def steps(context: Context, n: int) -> Generator[int, None, str]:
+        for step in range(n):
+            current().progress(step)
+            yield step
+        return context.kind
+
+    def outer() -> Generator[int, None, str]:
+        return (yield from steps(n=2))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+    seen: list[int] = []
+    returned: list[str] = []
+
+    def collected() -> Generator[int, None, None]:
+        returned.append((yield from outer()))
+
+    for step in collected():
+        seen.append(step)
+        with pytest.raises(LongshoreError):
+            current()
+    assert (seen, returned) == ([0, 1], ["steps"])
+
+
+async def test_a_plain_call_of_a_coroutine_has_a_context(ls: Longshore) -> None:
+    @ls.task
+    async def work() -> int:
+        await asyncio.sleep(0)
+        return current().job_id
+
+    @ls.task
+    async def ticks() -> AsyncIterator[int]:
+        yield current().job_id
+
+    assert await work() == 0
+    assert [tick async for tick in ticks()] == [0]

@@ -153,6 +153,22 @@ def test_a_submission_has_all_options(ls: Longshore) -> None:
     }
 
 
+def test_a_bound_method_is_refused(ls: Longshore) -> None:
+    class Mailer:
+        def send(self, to: str) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Mailer\.send is a method of .*Mailer, and a task must"):
+        ls.task(Mailer().send)
+
+
+def test_at_most_once_can_be_changed_for_one_submission(ls: Longshore) -> None:
+    @ls.task(at_most_once=True)
+    def work() -> None: ...
+
+    assert "at_most_once" not in work.options(at_most_once=False).s().to_json()
+    assert work.options(at_most_once=True).s().to_json()["at_most_once"] is True
+
+
 def test_wrong_options_raise(ls: Longshore) -> None:
     @ls.task
     def work() -> None: ...

@@ -15,6 +15,9 @@ use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyResult;
 use crate::store::{Answer, MoveSummary, Refusal, Submit, Submitted};
 
+/// Maximum number of ends of jobs that are removed at once, with the last job of their batch.
+const MAX_ENDS: usize = 10_000;
+
 statement! {
     /// Counts new jobs of an open batch, and keeps it open.
     AddToOpenBatch =
@@ -38,11 +41,24 @@ statement! {
 }
 
 statement! {
-    /// Removes an ended batch without jobs.
-    DeleteEmptyBatch =
-    "DELETE FROM batches
+    /// Finds an ended batch without jobs.
+    FindEmptyBatch -> Integer =
+    "SELECT id FROM batches
      WHERE id = " [batch: Integer as i64] " AND finished_at < " [finished_before: Integer as i64] "
          AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)"
+}
+
+statement! {
+    /// Removes the first ends of a batch, whose numbers are consecutive.
+    DeleteFirstEnds =
+    "DELETE FROM batch_ends
+     WHERE batch_id = " [batch: Integer as i64] " AND seq < " [limit: Integer as i64]
+    " + (SELECT min(seq) FROM batch_ends WHERE batch_id = " [same_batch: Integer as i64] ")"
+}
+
+statement! {
+    DeleteBatch =
+    "DELETE FROM batches WHERE id = " [batch: Integer as i64]
 }
 
 statement! {
@@ -137,16 +153,24 @@ impl CommitGroup<'_> {
         Ok(Answer::Removed(removed))
     }
 
-    /// Removes a batch that ended before a time, if it has no jobs. Returns whether it did.
+    /// Removes a batch that ended before a time, if it has no jobs. Returns whether it did: of a very large batch,
+    /// only some of the ends of its jobs are removed, and the rest when old batches are.
     pub(in crate::store::sqlite::write) fn remove_empty_batch(
         &mut self,
         batch: BatchId,
         finished_before: i64,
     ) -> Result<bool, TransactionError> {
-        let delete = DeleteEmptyBatch { batch: batch.0, finished_before };
-        if delete.execute(self.connection)? == 0 {
+        let find = FindEmptyBatch { batch: batch.0, finished_before };
+        let found: Option<i64> = find.get_result(self.connection).optional()?;
+        if found.is_none() {
             return Ok(false);
         }
+        let limit = MAX_ENDS as i64;
+        let delete = DeleteFirstEnds { batch: batch.0, limit, same_batch: batch.0 };
+        if delete.execute(self.connection)? == MAX_ENDS {
+            return Ok(false);
+        }
+        DeleteBatch { batch: batch.0 }.execute(self.connection)?;
         DeleteKeyOfBatch { first: -batch.0 }.execute(self.connection)?;
         Ok(true)
     }

@@ -135,6 +135,7 @@ impl Model {
             then_id: None,
             jobs: BTreeMap::new(),
             queues: submit.jobs.iter().map(|job| job.queue.clone()).collect(),
+            access: self.access.clone(),
             is_closed_now,
             ends: Vec::new(),
         };

@@ -60,6 +60,10 @@ struct BatchDocument<'a> {
     results: Vec<Option<Json>>,
 }
 
+/// Maximum number of jobs of a batch whose results a follow-up job can refer to. The transaction that ends the batch
+/// reads all of them, and other writes wait for it.
+const MAX_RESULTS: i64 = 10_000;
+
 impl CommitGroup<'_> {
     /// Inserts a follow-up job. If its references cannot be filled in, it is cancelled at once with the
     /// reason.
@@ -125,15 +129,22 @@ impl CommitGroup<'_> {
         &mut self,
         id: BatchId,
     ) -> Result<Result<Json, Problem>, TransactionError> {
+        let Some(batch) = batch::find(self.connection, id)? else {
+            return Ok(Err(Problem::new("", "the batch was removed")));
+        };
+        if batch.total > MAX_RESULTS {
+            let why = format!(
+                "the batch has {} jobs; the results of at most {MAX_RESULTS} can be filled in",
+                batch.total
+            );
+            return Ok(Err(Problem::new("", why)));
+        }
         let bytes: i64 = ResultBytes { batch: id.0 }.get_result(self.connection)?;
         let max = self.max_payload_bytes;
         if count_of(bytes) as usize > max {
             let why = format!("the results of the batch have {bytes} bytes; at most {max} can be filled in");
             return Ok(Err(Problem::new("", why)));
         }
-        let Some(batch) = batch::find(self.connection, id)? else {
-            return Ok(Err(Problem::new("", "the batch was removed")));
-        };
         let results: Vec<Option<String>> =
             ResultsOfBatch { batch: id.0 }.load(self.connection)?;
         let (left, total) = (results.len(), count_of(batch.total) as usize);
