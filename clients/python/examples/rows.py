@@ -12,14 +12,14 @@ import io
 from typing import Any
 
 from fastapi import FastAPI, Request, UploadFile
-from longshore import Longshore
+from longshore import ChatAnswer, Longshore
 from longshore.web import event_response
 
 ls, app = Longshore(queue="rows"), FastAPI()
 
 
 @ls.task(queue="reports", retries=3)
-def report(answers: list[dict[str, Any]]) -> int:
+def report(answers: list[ChatAnswer]) -> int:
     """Runs once, when all rows are answered."""
     print(f"{len(answers)} rows are answered")
     return len(answers)
