@@ -64,7 +64,12 @@ class LocalCalls:
         self._calls: dict[int, LocalCall] = {}
         self._numbers = itertools.count()
         random = uuid.uuid4().hex[:8]
-        self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(self._run)
+
+        # `shown` is in the payload for people to see.
+        def run(call: int, shown: str) -> Any:  # noqa: ARG001
+            return self.shown(self.take(call).run())
+
+        self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(run)
 
     def add(self, call: LocalCall, tag: str = "") -> Call[Any]:
         """Return a call to submit. Its result is the object that the function returns."""
@@ -73,10 +78,6 @@ class LocalCalls:
         task = self._task.options(tags=[tag] if tag else None, truncate_result=True)
         # The server has only a copy of the result, for people to see.
         return replace(task.s(number, call.shown), decode=call.result)
-
-    # `shown` is in the payload for people to see.
-    def _run(self, call: int, shown: str) -> Any:  # noqa: ARG002
-        return self.shown(self.take(call).run())
 
     def take(self, number: int) -> Any:
         """Return a call, which is known only once."""
