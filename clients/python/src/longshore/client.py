@@ -128,8 +128,9 @@ class Longshore:
     ) -> Batch[R]:
         """Submits calls as a batch, all or none of them up to 10,000.
 
-        More calls are submitted in pieces: if that breaks off, the pieces before are submitted, and
-        the same call with the same `key` goes on. `then` is submitted by the server when all jobs
+        More calls are submitted in pieces. If that breaks off, the pieces before are submitted, and
+        the same call with the same `key` goes on; without a `key`, they are cancelled if `calls`
+        raises or a call is refused. `then` is submitted by the server when all jobs
         have completed; its first free parameter receives the list of results. More jobs can be
         added to an `open` batch, until it is closed.
         """
@@ -168,7 +169,7 @@ class Longshore:
         key: str | None,
         is_open: bool,
     ) -> Operation[Batch[R]]:
-        submitted = yield from create(calls, fields, request_key(key), is_open)
+        submitted = yield from create(calls, fields, key, is_open)
         return Batch(self, submitted.data, submitted.ids, submitted.decoders)
 
     def _get_batch(self, batch_id: int, token: str | None) -> Operation[Batch[Any]]:

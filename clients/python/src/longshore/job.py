@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from ._http import Operation, Request, Response
 from ._http.deadline import Deadline
 from ._http.events import Event, Stream, aevents, events
-from .duration import Duration, to_json
+from .duration import Duration, seconds, to_json
 from .errors import (
     JobError,
     LongshoreError,
@@ -195,9 +195,12 @@ class Job(Generic[R_co]):
         """Like `events`, on the running event loop."""
         return aevents(self._app.session, self._stream(after))
 
-    def token(self, expires_in: Duration | None = None) -> str:
-        """Returns a token with which a browser can read this job, by default for an hour."""
-        return self._app.session.run(self._make_token(expires_in))
+    def token(self, expires_in: Duration | None = None, *, give_up: Duration | None = None) -> str:
+        """Returns a token with which a browser can read this job, by default for an hour.
+
+        `give_up` overrides that of the client.
+        """
+        return self._app.session.run(self._make_token(expires_in, give_up))
 
     async def atoken(self, expires_in: Duration | None = None) -> str:
         """Like `token`, on the running event loop."""
@@ -280,9 +283,13 @@ class Job(Generic[R_co]):
     def _log(self) -> Operation[str]:
         return str((yield self._request("GET", "/log")).json()["text"])
 
-    def _make_token(self, expires_in: Duration | None) -> Operation[str]:
+    def _make_token(
+        self, expires_in: Duration | None, give_up: Duration | None = None
+    ) -> Operation[str]:
         body = {} if expires_in is None else {"expires_in": to_json(expires_in)}
-        return str((yield self._request("POST", "/token", body=body)).json()["token"])
+        within = None if give_up is None else seconds(give_up)
+        request = self._request("POST", "/token", body=body, give_up=within)
+        return str((yield request).json()["token"])
 
     def _cancel(self) -> Operation[None]:
         response = yield self._request("POST", "/cancel")

@@ -1,6 +1,7 @@
 """Batches on a real server."""
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -161,6 +162,22 @@ def test_pieces_are_added_once_although_answers_are_lost(
     cutting.close()
     assert batch.total == 10_001
     assert ls.get_batch(batch.id).total == 10_001
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_batch_whose_calls_raise_in_between_is_cancelled_unless_it_has_a_key(
+    ls: Longshore, double: Task[[int], int], monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    monkeypatch.setattr("longshore.batch.pieces.MAX_JOBS", 2)
+
+    def calls() -> Iterator[Call[int]]:
+        yield from map(double.s, range(5))
+        raise OSError("the file ends too soon")
+
+    with pytest.raises(OSError, match="too soon"):
+        ls.batch(calls(), key=key)
+    counts = ls.get_batch(1).counts
+    assert (counts.total, counts.cancelled) == ((4, 4) if key is None else (4, 0))
 
 
 def test_an_empty_batch_has_no_results(ls: Longshore, double: Task[[int], int]) -> None:

@@ -41,12 +41,14 @@ def test_rows_of_a_file_are_answered_in_order_and_reported(running: Server, tmp_
     ):
         try:
             uploaded = httpx2.post(f"{url}/uploads", files={"file": ("rows.csv", file.encode())})
-            batch = running.client.get_batch(uploaded.raise_for_status().json()["batch"])
-            with httpx2.stream("GET", f"{url}/uploads/{batch.id}/events", timeout=60) as answer:
+            sent = uploaded.raise_for_status().json()
+            batch = running.client.get_batch(sent["batch"])
+            own, params = f"{url}/longshore/batches/{batch.id}", {"token": sent["token"]}
+            with httpx2.stream("GET", f"{own}/events", params=params, timeout=60) as answer:
                 events = [(sent.event, sent.data) for sent in httpx2.EventSource(answer)]
             assert json.loads(events[-2][1])["counts"]["completed"] == 30
             assert events[-1][0] == "end"
-            answers = httpx2.get(f"{url}/uploads/{batch.id}/results", timeout=60).json()
+            answers = httpx2.get(f"{own}/results", params=params, timeout=60).json()["results"]
             assert len(answers) == 30
             assert [job.refresh().metadata["prompt"] for job in batch.jobs] == rows
             follow_up = batch.refresh().then

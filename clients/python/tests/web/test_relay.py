@@ -148,7 +148,7 @@ def test_odd_values_of_a_request_are_left_out(ls: Longshore, relay: str) -> None
     params = {"token": job.token()}
     url = f"{relay}/jobs/{job.id}"
     for header in ("\u00e9", "x" * 300):
-        headers = {"last-event-id": header.encode("latin-1")}
+        headers = [(b"last-event-id", header.encode("latin-1"))]
         assert httpx2.get(f"{url}/events", params=params, headers=headers).status_code == 200
     for poll in ("nan", "inf", "x"):
         assert get(f"{url}/view", **params, poll=poll).status_code == 200

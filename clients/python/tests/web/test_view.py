@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from longshore import Counts, Longshore
+from longshore import Counts, Longshore, Unavailable
 from longshore.testing import Server
 from longshore.web import JobView, ajob_html, job_html, view
+from longshore.web.job_view import warn_of_blocking
 from longshore.web.links import ViewLink
 from longshore.web.markup import to_html
 from web.jobs import echo, lease, report, submit, work
@@ -195,3 +197,17 @@ def test_a_view_of_a_batch_shows_how_many_jobs_have_ended(ls: Longshore, relay: 
 @view
 def failed_jobs(counts: Counts) -> object:
     return B(str(counts.failed))
+
+
+async def test_a_view_without_await_blocks_the_event_loop_for_seconds_only(
+    longshore_server: Server, ls: Longshore, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_of_blocking.cache_clear()
+    job, batch = submit(ls, "echo"), ls.batch([echo(1)])
+    longshore_server.kill()
+    begin = time.monotonic()
+    for shown in (job, batch):
+        with pytest.raises(Unavailable):
+            str(JobView(shown))
+    assert time.monotonic() - begin < 15
+    assert caplog.text.count("await JobView(job)") == 1

@@ -190,9 +190,12 @@ class Batch(Generic[R]):
         """Like `events`, on the running event loop."""
         return aevents(self._app.session, self._core.stream(after, jobs))
 
-    def token(self, expires_in: Duration | None = None) -> str:
-        """Returns a token with which a browser can read this batch, by default for an hour."""
-        return self._app.session.run(self._core.make_token(expires_in))
+    def token(self, expires_in: Duration | None = None, *, give_up: Duration | None = None) -> str:
+        """Returns a token with which a browser can read this batch, by default for an hour.
+
+        `give_up` overrides that of the client.
+        """
+        return self._app.session.run(self._core.make_token(expires_in, give_up))
 
     async def atoken(self, expires_in: Duration | None = None) -> str:
         """Like `token`, on the running event loop."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from longshore._http import Operation, Request, key_header, random_key
 from longshore._http.deadline import Deadline
 from longshore._http.events import Event, Stream
-from longshore.duration import Duration, to_json
+from longshore.duration import Duration, seconds, to_json
 from longshore.errors import JobError, Unavailable, WaitTimeout
 from longshore.job import Job
 from longshore.outcome import job_error
@@ -165,10 +165,14 @@ class Core:
             return event.data["finished_at"] is not None
         return event.kind == "gone"
 
-    def make_token(self, expires_in: Duration | None) -> Operation[str]:
+    def make_token(
+        self, expires_in: Duration | None, give_up: Duration | None = None
+    ) -> Operation[str]:
         """Makes a token for reading the batch."""
         body = {} if expires_in is None else {"expires_in": to_json(expires_in)}
-        token: str = (yield self.request("POST", "/token", body=body)).json()["token"]
+        within = None if give_up is None else seconds(give_up)
+        request = self.request("POST", "/token", body=body, give_up=within)
+        token: str = (yield request).json()["token"]
         return token
 
     def retry(self) -> Operation[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from longshore._http import Operation, Request, key_header
+from longshore._http import Operation, Request, key_header, random_key
 from longshore.codec import dumps
+from longshore.errors import LongshoreError, Unavailable
 from longshore.task import Task
 from longshore.task.call import Call, follow_up
 from longshore.task.options import callback_object
@@ -87,25 +89,41 @@ def batch_fields(
 
 
 def create(
-    calls: Iterable[Call[Any]], fields: dict[str, Any], key: str, is_open: bool
+    calls: Iterable[Call[Any]], fields: dict[str, Any], key: str | None, is_open: bool
 ) -> Operation[Submitted]:
     """Submits a batch.
 
     One that does not fit into a request is submitted open, piece by piece, and closed at the
-    end.
+    end. If its calls end with an error before that, the jobs of the pieces before are cancelled,
+    unless it has a `key` with which it can go on.
     """
+    sent_key = random_key() if key is None else key_header(key)
     parts = pieces(calls)
     first, second = next(parts), next(parts, None)
     if is_open or second is not None:
         fields = {**fields, "open": True}
-    answer = yield _post("/v1/batches", first.body(**fields), key)
+    answer = yield _post("/v1/batches", first.body(**fields), sent_key)
     data = answer.json()
     submitted = Submitted(data, data.pop("job_ids"), first.decoders)
     if second is not None:
-        yield from add(submitted, chain([second], parts), key)
+        try:
+            yield from add(submitted, chain([second], parts), sent_key)
+        except Exception as error:
+            if key is None and not isinstance(error, Unavailable):
+                yield from _give_up(data["id"])
+            raise
         if not is_open:
             submitted.data = (yield Request("POST", f"/v1/batches/{data['id']}/close")).json()
     return submitted
+
+
+def _give_up(batch_id: int) -> Operation[None]:
+    """Cancels the jobs of a batch of which nobody will have a handle.
+
+    The batch stays open for now: closing it would submit its follow-up if all jobs have completed.
+    """
+    with suppress(LongshoreError):
+        yield Request("POST", f"/v1/batches/{batch_id}/cancel")
 
 
 def add(submitted: Submitted, parts: Iterable[Piece], key: str) -> Operation[None]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from longshore.codec import Codec, is_object, loads
+from longshore.codec import Codec, is_object, known, loads
 from longshore.errors import BadResult
 from longshore.task.call import Call
 from longshore.task.submittable import Submittable
@@ -25,11 +24,22 @@ Messages = str | Sequence[Any]
 """One message of the user, or a list of messages as the API takes them."""
 
 
-@dataclass(frozen=True)
 class ChatAnswer:
-    """The answer of a model server. `raw` is its whole body."""
+    """The answer of a model server. `raw` is its whole body.
 
-    raw: dict[str, Any]
+    It may be a parameter of a task that follows a call: its JSON form is that body.
+    """
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"ChatAnswer(raw={self.raw!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ChatAnswer) and self.raw == other.raw
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def text(self) -> str:
@@ -189,6 +199,15 @@ def answer(result: Any) -> ChatAnswer:
     if not is_object(result):
         raise BadResult(f"the answer of the model server is not an object: {str(result)[:200]!r}")
     return ChatAnswer(result)
+
+
+def _decoded(value: Any) -> ChatAnswer:
+    if not is_object(value):
+        raise ValueError(f"expected the answer of a model server, got {type(value).__name__}")
+    return ChatAnswer(value)
+
+
+known.add(ChatAnswer, lambda answer: answer.raw, _decoded)
 
 
 def _parsed(result: Any, kind: type[Any], codec: Codec) -> Any:

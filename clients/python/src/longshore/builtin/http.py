@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from longshore.codec import dumps
+from longshore.codec import dumps, known
 from longshore.errors import BadResult
 from longshore.task.call import Call
 from longshore.task.submittable import Submittable
@@ -16,18 +15,33 @@ if TYPE_CHECKING:
     from longshore.job import Job
 
 
-@dataclass(frozen=True)
 class HttpAnswer:
     """The answer of a called server.
 
     `body` is the JSON value, the text or the bytes of its body, or None if it is empty.
-    `is_truncated` says that the body was cut.
+    `is_truncated` says that the body was cut. An answer may be a parameter of a task that follows a
+    call: its JSON form is the result of the job.
     """
 
-    status: int
-    headers: Mapping[str, str | list[str]]
-    body: Any
-    is_truncated: bool = False
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str | list[str]],
+        body: Any,
+        is_truncated: bool = False,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.is_truncated = is_truncated
+
+    def __repr__(self) -> str:
+        return f"HttpAnswer(status={self.status}, headers={self.headers!r}, body={self.body!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HttpAnswer) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class HttpTask(Submittable):
@@ -136,3 +150,24 @@ def answer(result: Any) -> HttpAnswer:
         return HttpAnswer(result["status"], result["headers"], body, result.get("truncated", False))
     except (KeyError, TypeError, ValueError) as error:
         raise BadResult(f"the result is not an answer of HTTP: {str(result)[:200]!r}") from error
+
+
+def _encoded(answer: HttpAnswer) -> dict[str, Any]:
+    """Returns an answer as the result of an `http` job."""
+    result: dict[str, Any] = {"status": answer.status, "headers": dict(answer.headers)}
+    if isinstance(answer.body, bytes):
+        body = base64.b64encode(answer.body).decode()
+        result |= {"body": body, "body_encoding": "base64"}
+    else:
+        result["body"] = answer.body
+    return result | ({"truncated": True} if answer.is_truncated else {})
+
+
+def _decoded(value: Any) -> HttpAnswer:
+    try:
+        return answer(value)
+    except BadResult as error:
+        raise ValueError(str(error)) from error
+
+
+known.add(HttpAnswer, _encoded, _decoded)

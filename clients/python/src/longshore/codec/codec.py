@@ -9,15 +9,16 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from . import models
+from . import known, models
 
 
 class Codec:
     """Converts values to JSON values and back.
 
     It knows dataclasses, TypedDict, NamedTuple, `msgspec.Struct`, pydantic models, datetime, date,
-    time, timedelta, UUID, Decimal, Enum, bytes (as base64), set, tuple and Path. `encoders` and
-    `decoders` add types of the application: functions to a JSON value and back.
+    time, timedelta, UUID, Decimal, Enum, bytes (as base64), set, tuple and Path, and the answers of
+    `ls.chat` and `ls.http`. `encoders` and `decoders` add types of the application: functions to a
+    JSON value and back.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class Codec:
         decoders: Mapping[type, Callable[[Any], Any]] | None = None,
     ) -> None:
         self._encoders = dict(encoders or {})
-        self._decoders = dict(decoders or {})
+        self._decoders = {**known.decoders, **(decoders or {})}
 
     def encode(self, value: Any) -> Any:
         """Returns a value as a JSON value. Raises TypeError for a value without a JSON form."""
@@ -62,6 +63,8 @@ class Codec:
         for kind, encoder in self._encoders.items():
             if isinstance(value, kind):
                 return encoder(value)
+        if type(value) in known.encoders:
+            return known.encoders[type(value)](value)
         if models.is_model(type(value)):
             return models.encode(value)
         if isinstance(value, PurePath):

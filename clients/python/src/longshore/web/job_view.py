@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Generator
+from functools import lru_cache
 from typing import Any
 
 from ..batch import Batch
@@ -11,11 +13,13 @@ from ..duration import Duration
 from ..job import Job
 from .links import PREFIX, ViewLink, What, check_mounted, path_of
 from .markup import Markup, Shown, element, job_element
-from .reading import blank
+from .reading import PATIENCE, blank
 from .views import View, view_name
 
 #: A page that is left open must not go dead: so long a view can be read.
 EXPIRES_IN = "24h"
+
+_log = logging.getLogger("longshore.web")
 
 
 class JobView:
@@ -68,7 +72,10 @@ class JobView:
 
     def __html__(self) -> str:
         """Return the HTML."""
-        self._token = self._token or self.job.token(self._expires_in)
+        if not self._token:
+            if _in_event_loop():
+                warn_of_blocking()
+            self._token = self.job.token(self._expires_in, give_up=PATIENCE)
         what: What = "batch" if isinstance(self.job, Batch) else "job"
         link = ViewLink(
             self.job.id, self._token, self._view, self._label, self._poll, self._prefix, what
@@ -98,6 +105,15 @@ def stream_element(link: ViewLink, shown: Shown) -> str:
     """Return the element that shows a job by server-sent events, with its script."""
     script = element("script", {"src": link.script(), "type": "module"}, "")
     return element("longshore-job", {"src": link.stream()}, job_element(shown)) + script
+
+
+@lru_cache(maxsize=1)
+def warn_of_blocking() -> None:
+    """Warn once about a view that blocks the event loop."""
+    _log.warning(
+        "a JobView without a token blocks the event loop while it asks the job server for one:"
+        " write `await JobView(job)` in an `async def` handler"
+    )
 
 
 def _in_event_loop() -> bool:

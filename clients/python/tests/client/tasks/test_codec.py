@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, field_serializer
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from longshore import Codec
+from longshore import ChatAnswer, Codec, HttpAnswer
 from longshore.codec import dumps, loads
 
 
@@ -228,6 +228,20 @@ def test_a_secret_of_a_model_is_not_replaced_by_stars() -> None:
     assert "hidden" not in str(raised.value)
     sent = Sent(password=SecretStr("sent"))
     assert Codec().decode(Codec().encode(sent), Sent) == sent
+
+
+def test_answers_of_servers_are_written_as_the_results_of_their_jobs() -> None:
+    chat = ChatAnswer({"choices": [{"message": {"content": "hello"}}]})
+    assert Codec().encode([chat]) == [chat.raw]
+    assert Codec().decode([chat.raw], list[ChatAnswer]) == [chat]
+    for body in ({"a": 1}, "text", b"bytes", None):
+        http = HttpAnswer(200, {"x": "y"}, body, is_truncated=body is None)
+        encoded = Codec().encode(http)
+        assert encoded["status"] == 200
+        assert Codec().decode(encoded, HttpAnswer) == http
+    for kind in (ChatAnswer, HttpAnswer):
+        with pytest.raises(ValueError, match="answer"):
+            Codec().decode(7, kind)
 
 
 def test_half_a_surrogate_pair_is_written_with_escapes() -> None:

@@ -86,6 +86,7 @@ def test_a_plain_call_has_a_context_whose_reports_go_nowhere(ls: Longshore) -> N
     @ls.task
     def work(n: int, context: Context | None = None) -> bool:
         current().progress(50, "half")
+        assert context is not None
         assert context is current()
         context.log("a line")
         return context.stopping
