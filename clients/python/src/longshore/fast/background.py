@@ -69,5 +69,8 @@ class BackgroundCalls(LocalCalls):
     def __init__(self, app: Longshore) -> None:
         super().__init__(app, "threaded")
 
-    async def _run(self, call: int, shown: str) -> Any:  # noqa: ARG002
-        return self.shown(await self.take(call).arun())
+    def _function(self) -> Callable[[int, str], Any]:
+        async def run(call: int, shown: str) -> Any:  # noqa: ARG001
+            return self.shown(await self.take(call).arun())
+
+        return run

@@ -64,12 +64,9 @@ class LocalCalls:
         self._calls: dict[int, LocalCall] = {}
         self._numbers = itertools.count()
         random = uuid.uuid4().hex[:8]
-
-        # `shown` is in the payload for people to see.
-        def run(call: int, shown: str) -> Any:  # noqa: ARG001
-            return self.shown(self.take(call).run())
-
-        self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(run)
+        self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(
+            self._function()
+        )
 
     def add(self, call: LocalCall, tag: str = "") -> Call[Any]:
         """Return a call to submit. Its result is the object that the function returns."""
@@ -78,6 +75,14 @@ class LocalCalls:
         task = self._task.options(tags=[tag] if tag else None, truncate_result=True)
         # The server has only a copy of the result, for people to see.
         return replace(task.s(number, call.shown), decode=call.result)
+
+    def _function(self) -> Callable[[int, str], Any]:
+        """Return the function of the task. `shown` is in the payload for people to see."""
+
+        def run(call: int, shown: str) -> Any:  # noqa: ARG001
+            return self.shown(self.take(call).run())
+
+        return run
 
     def take(self, number: int) -> Any:
         """Return a call, which is known only once."""
