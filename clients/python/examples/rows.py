@@ -20,7 +20,7 @@ from longshore import ChatAnswer, Longshore
 from longshore.web import routes
 
 ls = Longshore(queue="rows")
-app = FastAPI(routes=routes(ls))
+app = FastAPI(routes=[*routes(ls)])
 
 
 @ls.task(queue="reports", retries=3)
