@@ -10,7 +10,7 @@ import pytest
 
 from longshore import Counts, Longshore, Unavailable
 from longshore.testing import Server
-from longshore.web import JobView, ajob_html, job_html, view
+from longshore.web import JobView, ajob_html, job_html, links, view
 from longshore.web.job_view import warn_of_blocking
 from longshore.web.links import ViewLink
 from longshore.web.markup import to_html
@@ -172,8 +172,10 @@ def test_what_a_view_returns_is_escaped_unless_it_is_html() -> None:
 
 
 def test_a_view_without_its_routes_is_warned_of(
-    ls: Longshore, caplog: pytest.LogCaptureFixture
+    ls: Longshore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Other tests have routes without a prefix, which may be mounted anywhere.
+    monkeypatch.setattr(links, "_mounted", {"/longshore"})
     JobView(submit(ls, "echo"), prefix="/elsewhere")
     assert "add longshore.web.routes(ls)" in caplog.text
 
