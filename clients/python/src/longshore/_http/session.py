@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
@@ -14,6 +13,7 @@ import httpx2
 from longshore.errors import LongshoreError
 
 from .clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
+from .drive import adrive, drive
 from .message import Operation, Request, Response
 from .patience import Tries
 
@@ -35,31 +35,11 @@ class Session:
 
     def run(self, operation: Operation[T]) -> T:
         """Runs an operation in this thread."""
-        step = partial(next, operation)
-        while True:
-            try:
-                request = step()
-            except StopIteration as end:
-                value: T = end.value
-                return value
-            try:
-                step = partial(operation.send, self.send(request))
-            except LongshoreError as error:
-                step = partial(operation.throw, error)
+        return drive(operation, self.send, LongshoreError)
 
     async def arun(self, operation: Operation[T]) -> T:
         """Runs an operation on the running event loop."""
-        step = partial(next, operation)
-        while True:
-            try:
-                request = step()
-            except StopIteration as end:
-                value: T = end.value
-                return value
-            try:
-                step = partial(operation.send, await self.asend(request))
-            except LongshoreError as error:
-                step = partial(operation.throw, error)
+        return await adrive(operation, self.asend, LongshoreError)
 
     def send(self, request: Request) -> Response:
         """Sends a request until it is answered.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from typing import Any
 
 import httpx2
 
 from longshore._http import Request, Response, Session
+from longshore._http.drive import adrive, drive
 
 from .routes import handle, stream
 from .runner import acall, call
@@ -25,35 +25,19 @@ class InlineSession(Session):
 
     def send(self, request: Request) -> Response:
         """Answers a request; runs the jobs that it submits."""
-        steps = handle(self._store, request)
-        step: Callable[[], Attempt] = partial(next, steps)
-        while True:
-            try:
-                attempt = step()
-            except StopIteration as end:
-                value: Response = end.value
-                return value
-            try:
-                result = call(attempt.task, attempt.payload, attempt.context)
-                step = partial(steps.send, result)
-            except BaseException as error:
-                step = partial(steps.throw, error)
+
+        def perform(attempt: Attempt) -> Any:
+            return call(attempt.task, attempt.payload, attempt.context)
+
+        return drive(handle(self._store, request), perform, BaseException)
 
     async def asend(self, request: Request) -> Response:
         """Like `send`, on the running event loop."""
-        steps = handle(self._store, request)
-        step: Callable[[], Attempt] = partial(next, steps)
-        while True:
-            try:
-                attempt = step()
-            except StopIteration as end:
-                value: Response = end.value
-                return value
-            try:
-                result = await acall(attempt.task, attempt.payload, attempt.context)
-                step = partial(steps.send, result)
-            except BaseException as error:
-                step = partial(steps.throw, error)
+
+        async def perform(attempt: Attempt) -> Any:
+            return await acall(attempt.task, attempt.payload, attempt.context)
+
+        return await adrive(handle(self._store, request), perform, BaseException)
 
     @contextmanager
     def stream(self, request: Request) -> Generator[httpx2.Response, None, None]:
