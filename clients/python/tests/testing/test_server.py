@@ -81,9 +81,10 @@ def test_stopping_and_killing_twice_does_nothing() -> None:
 
 def test_a_server_that_ended_by_itself_can_be_started_again() -> None:
     with server() as running:
-        assert running.pid
-        os.kill(running.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+        pid = running.pid  # Asked once: `pid` is `None` as soon as the process has ended.
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         assert running.pid is None
         running.restart()
         assert jobs(running) == []
