@@ -91,6 +91,10 @@ pub struct Submission {
     /// accepted because a submission may be repeated late: the job is cancelled at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Time from the submission after which the job is cancelled if it has not started; an
+    /// alternative to `expires_at`. That of a follow-up job counts from the end of the job before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<Span>,
     /// Tags that clients can filter by.
     #[serde(
         default,
@@ -180,6 +184,7 @@ impl Submission {
         let queue = self.check_queue(&defaults.queue, &mut problems);
         let priority = check_priority(self.priority.unwrap_or(0), &mut problems);
         let run_at = check_run_at((self.run_at, self.delay), now, &mut problems);
+        let expires_at = check_expiry((self.expires_at, self.expires_in), now, &mut problems);
         let timeout = self.timeout.unwrap_or(defaults.jobs.timeout);
         let max_attempts = self.max_attempts.unwrap_or(defaults.jobs.max_attempts);
         let backoff = self.backoff.unwrap_or_default().apply(defaults.jobs.backoff);
@@ -203,7 +208,7 @@ impl Submission {
             max_attempts,
             backoff,
             at_most_once: self.at_most_once,
-            expires_at: self.expires_at,
+            expires_at,
             tags,
             truncate_result: self.truncate_result,
             metadata,
@@ -248,6 +253,23 @@ fn check_run_at(
         problems.push(Problem::new("/run_at", "must not be more than ten years from now"));
     }
     run_at
+}
+
+/// Returns the time from `expires_at` or `expires_in`, or adds the problem.
+fn check_expiry(
+    (expires_at, expires_in): (Option<Timestamp>, Option<Span>),
+    now: Timestamp,
+    problems: &mut Vec<Problem>,
+) -> Option<Timestamp> {
+    let Some(span) = expires_in else { return expires_at };
+    if expires_at.is_some() {
+        problems.push(Problem::new("/expires_in", "must not be combined with expires_at"));
+    } else if span.millis() == 0 {
+        problems.push(Problem::new("/expires_in", "must be at least 1ms"));
+    } else if span.duration() > MAX_AHEAD {
+        problems.push(Problem::new("/expires_in", "must not be more than ten years"));
+    }
+    Some(now.plus(span.duration()))
 }
 
 #[cfg(test)]
@@ -300,6 +322,17 @@ mod tests {
     fn an_unknown_field_is_refused() {
         let problems = check(r#"{"kind": "echo", "prioritty": 1}"#).unwrap_err();
         assert!(problems[0].detail.contains("unknown field `prioritty`"), "{}", problems[0]);
+    }
+
+    #[test]
+    fn an_expiry_counts_from_the_submission() {
+        let job = check(r#"{"kind": "echo", "expires_in": "5s"}"#).unwrap();
+        assert_eq!(job.expires_at, Some(Timestamp::from_millis(6_000)));
+        for wrong in
+            [r#""expires_in": 0"#, r#""expires_in": 1, "expires_at": "2030-01-01T00:00:00Z""#]
+        {
+            assert_eq!(pointers(&format!(r#"{{"kind": "echo", {wrong}}}"#)), ["/expires_in"]);
+        }
     }
 
     #[test]

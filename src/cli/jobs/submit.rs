@@ -84,8 +84,11 @@ struct JobOptions {
     #[arg(long, value_name = "TIME")]
     run_at: Option<Timestamp>,
     /// Cancel the job if it has not started by this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
     expires_at: Option<Timestamp>,
+    /// Cancel the job if it has not started within this time from now, such as 1h
+    #[arg(long, value_name = "SPAN")]
+    expires_in: Option<Span>,
     /// Maximum duration of an attempt [default: set by the server]
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
@@ -191,6 +194,7 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
         max_attempts: options.max_attempts,
         at_most_once: options.at_most_once,
         expires_at: options.expires_at,
+        expires_in: options.expires_in,
         tags: options.tags,
         truncate_result: options.truncate_result,
         metadata: options.metadata.as_deref().map(|text| json("metadata", text)).transpose()?,

@@ -40,6 +40,9 @@ pub(crate) struct UpdateArgs {
     /// Cancel the jobs if they have not started by this time
     #[arg(long, value_name = "TIME", group = "change", conflicts_with = "no_expiry")]
     expires_at: Option<Timestamp>,
+    /// Cancel the jobs if they have not started within this time from now, such as 1h
+    #[arg(long, value_name = "SPAN", group = "change", conflicts_with_all = ["expires_at", "no_expiry"])]
+    expires_in: Option<Span>,
     /// Never cancel the jobs because of their age
     #[arg(long, group = "change")]
     no_expiry: bool,
@@ -70,6 +73,7 @@ fn patch(args: &UpdateArgs) -> JobPatch {
         delay: args.delay.or(start.delay),
         priority: args.priority,
         expires_at: args.expires_at.map(Some).or(args.no_expiry.then_some(None)),
+        expires_in: args.expires_in,
         queue: args.queue.clone(),
     }
 }

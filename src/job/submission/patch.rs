@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::problem::Problem;
 use crate::job::queue::{QueueName, double_option};
-use crate::job::submission::{check_priority, check_run_at};
+use crate::job::submission::{check_expiry, check_priority, check_run_at};
 use crate::job::time::{Span, Timestamp};
 
 /// Changes to a job that waits, as a client requests them. An absent field is not changed.
@@ -12,7 +12,7 @@ use crate::job::time::{Span, Timestamp};
 #[serde(
     default,
     deny_unknown_fields,
-    expecting = "an object with the fields run_at, delay, priority, expires_at and queue"
+    expecting = "an object with the fields run_at, delay, priority, expires_at, expires_in and queue"
 )]
 pub struct JobPatch {
     /// Earliest time at which the job may start; a time in the past means now.
@@ -27,6 +27,10 @@ pub struct JobPatch {
     /// Time at which the job is cancelled if it has not started by then; `null` for never.
     #[serde(deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Option<Timestamp>>,
+    /// Time from now after which the job is cancelled if it has not started; an alternative to
+    /// `expires_at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<Span>,
     /// Name of another queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -67,11 +71,12 @@ impl JobPatch {
     pub fn check(self, now: Timestamp) -> Result<JobChange, Vec<Problem>> {
         let mut problems = Vec::new();
         if self == Self::default() {
-            let why = "must have at least one of run_at, delay, priority, expires_at and queue";
+            let why = "must have at least one of run_at, delay, priority, expires_at, expires_in and queue";
             problems.push(Problem::new("", why));
         }
         let is_timed = self.run_at.is_some() || self.delay.is_some();
         let run_at = check_run_at((self.run_at, self.delay), now, &mut problems);
+        let expires_at = self.check_expiry(now, &mut problems);
         let priority = check_priority(self.priority.unwrap_or(0), &mut problems);
         let queue = self.queue.and_then(|name| match name.parse() {
             Ok(name) => Some(name),
@@ -86,9 +91,24 @@ impl JobPatch {
         Ok(JobChange {
             start: is_timed.then_some(if run_at > now { Start::At(run_at) } else { Start::Now }),
             priority: self.priority.map(|_| priority),
-            expires_at: self.expires_at,
+            expires_at,
             queue,
         })
+    }
+
+    /// Returns the new expiry, or adds the problem.
+    fn check_expiry(
+        &self,
+        now: Timestamp,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Option<Timestamp>> {
+        match (self.expires_at, self.expires_in) {
+            (at, None) => at,
+            // `null` and a duration contradict each other, like a time and a duration.
+            (at, expires_in) => {
+                Some(check_expiry((at.map(|at| at.unwrap_or(now)), expires_in), now, problems))
+            }
+        }
     }
 }
 
@@ -111,6 +131,8 @@ mod tests {
         let expected =
             JobChange { expires_at: Some(None), priority: Some(0), ..JobChange::default() };
         assert_eq!(change, expected);
+        let change = check(r#"{"expires_in": "2s"}"#).unwrap();
+        assert_eq!(change.expires_at, Some(Some(Timestamp::from_millis(3_000))));
         let past = check(r#"{"run_at": "1970-01-01T00:00:00Z"}"#).unwrap();
         assert_eq!(past.start, Some(Start::Now));
     }
@@ -123,5 +145,7 @@ mod tests {
             check(text).unwrap_err().into_iter().map(|problem| problem.pointer).collect();
         assert_eq!(pointers, ["/delay", "/priority", "/queue"]);
         assert_eq!(check("{}").unwrap_err()[0].pointer, "");
+        let both = check(r#"{"expires_in": "1s", "expires_at": null}"#).unwrap_err();
+        assert_eq!(both[0].pointer, "/expires_in");
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn inputs(config: &Config) -> Vec<Input> {
         new("priority", "Priority", "-100 to 100; default 0", Line),
         new("delay", "Delay", "For example 10m; default none", Line),
         new("run_at", "Start at", "Such as 2030-01-31T12:00:00Z, instead of a delay", Line),
-        new("expires_at", "Expires at", "Cancelled if it has not started by then", Line),
+        new("expires_in", "Expires in", "For example 1h; cancelled if it has not started", Line),
+        new("expires_at", "Expires at", "The same as a time", Line),
         new("max_attempts", "Max attempts", &format!("Default {}", jobs.max_attempts), Line),
         new("timeout", "Timeout", &format!("Per attempt; default {}", jobs.timeout), Line),
         new("lane", "Lane", "", Choice(lanes.into())),
@@ -56,6 +57,7 @@ pub(super) fn parse(fields: &Fields) -> Result<Submission, Vec<Problem>> {
         ),
         delay: parsed(fields, "delay", &mut problems),
         run_at: parsed(fields, "run_at", &mut problems),
+        expires_in: parsed(fields, "expires_in", &mut problems),
         expires_at: parsed(fields, "expires_at", &mut problems),
         timeout: parsed(fields, "timeout", &mut problems),
         max_attempts: number(
@@ -144,13 +146,14 @@ mod tests {
     #[test]
     fn every_invalid_field_is_named() {
         let form = "priority=high&delay=soon&timeout=-1s&max_attempts=x&lane=fast&run_at=1\
-            &expires_at=tomorrow&backoff=1s&metadata=%7B";
+            &expires_at=tomorrow&expires_in=later&backoff=1s&metadata=%7B";
         let problems = parse(&Fields::parse(form).unwrap()).unwrap_err();
         let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
         let expected = [
             "/priority",
             "/delay",
             "/run_at",
+            "/expires_in",
             "/expires_at",
             "/timeout",
             "/max_attempts",

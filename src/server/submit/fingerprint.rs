@@ -134,6 +134,7 @@ impl Hasher {
             backoff,
             at_most_once,
             expires_at,
+            expires_in,
             tags,
             truncate_result,
             metadata,
@@ -156,6 +157,7 @@ impl Hasher {
         self.backoff(backoff.unwrap_or_default());
         self.flag("at_most_once", *at_most_once);
         self.optional_number("expires_at", expires_at.map(Timestamp::millis));
+        self.optional_number("expires_in", expires_in.map(|span| span.millis()));
         tags.iter().for_each(|tag| self.text("tag", tag));
         self.flag("truncate_result", *truncate_result);
         if let Some(metadata) = metadata {

@@ -3,7 +3,7 @@
 use crate::job::problem::Problem;
 use crate::job::submission::on_end::OnEnd;
 use crate::job::submission::on_end::callback::{Callback, CallbackOwner};
-use crate::job::submission::on_end::follow_up::{FollowUp, MAX_CHAIN};
+use crate::job::submission::on_end::follow_up::{FollowUp, MAX_CHAIN, RelativeTimes};
 use crate::job::submission::on_end::reference::{self, Source};
 use crate::job::{NewJob, ProviderName, Submission, Timestamp};
 use crate::server::handle::Handle;
@@ -93,9 +93,9 @@ impl Handle {
             let why = format!("a chain may have at most {MAX_CHAIN} follow-up jobs");
             return Err(vec![Problem::new("", why)]);
         }
-        let delay = then.delay;
+        let times = RelativeTimes { delay: then.delay, expires_in: then.expires_in };
         let job = self.check_in_chain(then, now, chain)?;
-        FollowUp::new(job, delay, source).map_err(|problem| vec![problem.under("/payload")])
+        FollowUp::new(job, times, source).map_err(|problem| vec![problem.under("/payload")])
     }
 
     /// Checks the payload by the kind's own rules, and returns the provider that the job calls.

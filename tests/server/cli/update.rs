@@ -21,6 +21,8 @@ fn jobs_that_wait_are_changed_and_started() {
     assert_eq!((&job["run_at"], job.get("expires_at")), (&json!(at), None));
     ends_with(&run(&server, &["update", "1", "--expires-at", "2033-01-31T12:00:00Z"]), 0);
     assert_eq!(server.job(1)["expires_at"], "2033-01-31T12:00:00.000Z");
+    ends_with(&run(&server, &["update", "1", "--expires-in", "1d"]), 0);
+    assert!(server.job(1)["expires_at"].as_str() < Some("2033"));
     ends_with(&run(&server, &["update", "1", "--now"]), 0);
     assert_eq!(server.wait_until_final(1)["state"], "completed");
     let output = run(&server, &["update", "1", "2", "9", "--delay", "0s", "--json"]);

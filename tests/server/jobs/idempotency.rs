@@ -82,6 +82,16 @@ fn a_submission_repeated_after_its_own_expiry_returns_the_first_job() {
     assert_eq!(again["id"], first["id"]);
 }
 
+#[test]
+fn a_submission_with_a_relative_expiry_can_be_repeated() {
+    let server = Server::start();
+    let job = with(echo(1), &json!({"expires_in": "1h", "delay": "10m"}));
+    let first = submit(&server, "relative", &job).expect(202);
+    assert_eq!(submit(&server, "relative", &job).expect(202), first);
+    let other = with(echo(1), &json!({"expires_in": "2h", "delay": "10m"}));
+    submit(&server, "relative", &other).problem(422);
+}
+
 /// Submits a text with the key `k`.
 fn submit_text(server: &Server, path: &str, media_type: &str, body: &str) -> crate::kit::Response {
     let headers = [("content-type", media_type), ("idempotency-key", "k")];

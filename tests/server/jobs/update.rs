@@ -39,6 +39,8 @@ fn a_job_that_waits_gets_another_time_priority_expiry_and_queue() {
     assert_eq!(job["queue"], "mail");
     assert_eq!(server.get("/v1/queues/mail").expect(200)["jobs"]["scheduled"], 1);
     assert_eq!(server.get("/v1/queues/default").expect(200)["jobs"]["scheduled"], 0);
+    let job = patch(&server, id, &json!({"expires_in": "1h"})).expect(200);
+    assert!(job["expires_at"].as_str() < Some("2031"), "{job}");
     let job = patch(&server, id, &json!({"expires_at": null})).expect(200);
     assert!(job.get("expires_at").is_none(), "{job}");
 }

@@ -33,9 +33,14 @@ fn a_job_that_has_not_started_before_its_expiry_is_cancelled() {
             .parse()
             .unwrap();
     let soon = now.plus(Duration::from_millis(300)).to_string();
-    let job = server.run(&with(echo(2), &json!({"expires_at": soon})));
-    assert_eq!((&job["state"], &job["error"]["code"]), (&json!("cancelled"), &json!("expired")));
-    assert_eq!(job["started_at"], json!(null));
+    for soon in [json!({"expires_at": soon}), json!({"expires_in": "300ms"})] {
+        let job = server.run(&with(echo(2), &soon));
+        assert_eq!(
+            (&job["state"], &job["error"]["code"]),
+            (&json!("cancelled"), &json!("expired"))
+        );
+        assert_eq!(job["started_at"], json!(null));
+    }
     server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
     assert_eq!(server.wait_until_final(1)["state"], "completed");
     assert_eq!(server.job(2)["state"], "cancelled");

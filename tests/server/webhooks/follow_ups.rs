@@ -1,5 +1,8 @@
 //! Follow-up jobs.
 
+use std::time::Duration;
+
+use longshore::job::Timestamp;
 use serde_json::{Value, json};
 
 use crate::kit::http::Target;
@@ -61,6 +64,17 @@ fn the_follow_up_job_of_a_batch_gets_all_results() {
             .find(|job| job["batch"] != id && job["state"] == "completed")
     });
     assert_eq!(server.job(next["id"].as_i64().unwrap())["result"], json!({"sum_of": [1, 2, 3]}));
+}
+
+#[test]
+fn the_expiry_of_a_follow_up_job_counts_from_the_end_of_the_first() {
+    let server = Server::start();
+    let then = with(echo(2), &json!({"expires_in": "1h"}));
+    let first = with(echo(1), &json!({"delay": "200ms"}));
+    let id = server.submit(&with_then(first, &then));
+    let next = follow_up(&server, &format!("/v1/jobs/{id}"));
+    let time = |name: &str| next[name].as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert_eq!(time("expires_at").since(time("created_at")), Duration::from_secs(3600));
 }
 
 #[test]

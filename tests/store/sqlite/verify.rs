@@ -18,7 +18,7 @@ use longshore::config::Config;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
 use longshore::job::submission::on_end::OnEnd;
-use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::follow_up::{FollowUp, RelativeTimes};
 use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{JobId, Json, Lane, Log, NewJob, State};
 use longshore::metrics::counters::{BucketCounts, Counters};
@@ -112,7 +112,10 @@ fn fill(store: &mut Store) {
 /// Returns a webhook and a follow-up job.
 fn on_end(source: Source) -> Option<Box<OnEnd>> {
     let callback = serde_json::from_str(r#"{"url": "https://receiver.example/"}"#).unwrap();
-    OnEnd::new(Some(callback), Some(FollowUp::new(job_in_queue("next"), None, source).unwrap()))
+    OnEnd::new(
+        Some(callback),
+        Some(FollowUp::new(job_in_queue("next"), RelativeTimes::default(), source).unwrap()),
+    )
 }
 
 /// Returns the names of the checks that found faults.

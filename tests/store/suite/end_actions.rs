@@ -6,7 +6,7 @@ use longshore::config::receiver_group;
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::submission::on_end::OnEnd;
 use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback};
-use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::follow_up::{FollowUp, RelativeTimes};
 use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{BatchId, Job, JobId, Json, Lane, NewJob, State};
 use longshore::store::{NewBatch, Refusal, RescueScope, Submit, Write};
@@ -28,7 +28,12 @@ fn with_callback(fields: &Value) -> NewJob {
 }
 
 fn follow_up(job: NewJob, payload: &str, source: Source) -> FollowUp {
-    FollowUp::new(NewJob { payload: Json::trusted(payload), ..job }, None, source).unwrap()
+    FollowUp::new(
+        NewJob { payload: Json::trusted(payload), ..job },
+        RelativeTimes::default(),
+        source,
+    )
+    .unwrap()
 }
 
 fn with_then(then: FollowUp) -> NewJob {

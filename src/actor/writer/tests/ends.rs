@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::job::submission::on_end::OnEnd;
-use crate::job::submission::on_end::follow_up::FollowUp;
+use crate::job::submission::on_end::follow_up::{FollowUp, RelativeTimes};
 use crate::job::submission::on_end::reference::Source;
 use crate::job::{NewJob, Submission};
 use crate::store::Submit;
@@ -12,7 +12,7 @@ async fn a_follow_up_job_starts_although_a_lease_of_its_group_found_its_queue_em
     let mut fixture = start().await;
     let submission = Submission::new("echo", &1).unwrap();
     let job: NewJob = submission.check(Lane::Async, &Default::default(), at(0)).unwrap();
-    let then = FollowUp::new(job.clone(), None, Source::Job).unwrap();
+    let then = FollowUp::new(job.clone(), RelativeTimes::default(), Source::Job).unwrap();
     let first = NewJob { on_end: OnEnd::new(None, Some(then)), ..job };
     let _submitted =
         fixture.send(Write::Submit(Submit { jobs: [first].into(), key: None, batch: None }));

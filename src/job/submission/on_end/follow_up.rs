@@ -20,12 +20,23 @@ pub const MAX_CHAIN: usize = 16;
 pub struct FollowUp {
     /// The job. Its payload may have references to the result.
     pub job: NewJob,
-    /// Time from the insertion to the earliest start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delay: Option<Span>,
+    /// Times that count from the insertion.
+    #[serde(flatten)]
+    pub times: RelativeTimes,
     /// Document to which the references of the payload refer; `None` if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refers_to: Option<Source>,
+}
+
+/// Times of a follow-up job that count from its insertion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelativeTimes {
+    /// Time from the insertion to the earliest start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Span>,
+    /// Time from the insertion after which the job is cancelled if it has not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<Span>,
 }
 
 impl FollowUp {
@@ -33,10 +44,10 @@ impl FollowUp {
     ///
     /// # Errors
     /// Returns the problem of an invalid reference, with its JSON pointer.
-    pub fn new(job: NewJob, delay: Option<Span>, source: Source) -> Result<Self, Problem> {
+    pub fn new(job: NewJob, times: RelativeTimes, source: Source) -> Result<Self, Problem> {
         let pointers = reference::find(&job.payload, source)?;
         let refers_to = (!pointers.is_empty()).then_some(source);
-        Ok(Self { job, delay, refers_to })
+        Ok(Self { job, times, refers_to })
     }
 
     /// Describes the job before it is submitted.
@@ -47,11 +58,11 @@ impl FollowUp {
 
     /// Returns the job to insert at `now` with a payload whose references are filled in.
     pub fn job(&self, payload: Json, now: Timestamp) -> NewJob {
-        let run_at = match self.delay {
-            Some(delay) => now.plus(delay.duration()),
-            None => self.job.run_at.max(now),
-        };
-        NewJob { run_at, is_scheduled: run_at > now, payload, ..self.job.clone() }
+        let RelativeTimes { delay, expires_in } = self.times;
+        let after = |span: Span| now.plus(span.duration());
+        let run_at = delay.map_or(self.job.run_at.max(now), after);
+        let expires_at = expires_in.map(after).or(self.job.expires_at);
+        NewJob { run_at, is_scheduled: run_at > now, expires_at, payload, ..self.job.clone() }
     }
 
     /// Returns the size of the stored texts, in bytes.

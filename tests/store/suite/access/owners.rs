@@ -5,7 +5,7 @@ use longshore::auth::key_id::KeyId;
 use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::Lease;
 use longshore::job::submission::on_end::OnEnd;
-use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::follow_up::{FollowUp, RelativeTimes};
 use longshore::job::{JobId, Lane, Log, NewJob};
 use longshore::store::{
     Answer, Finish, Finished, Holder, LeaseRequest, LogLines, NewBatch, Refusal, SubmissionKey,
@@ -173,7 +173,10 @@ fn the_follow_up_job_of_a_batch_without_jobs_counts_when_the_batch_is_submitted(
     let mut store = store_with_limit();
     let empty = || {
         let job = NewJob { key: Some(ANN), ..job() };
-        let on_end = OnEnd::new(None, Some(FollowUp { job, delay: None, refers_to: None }));
+        let on_end = OnEnd::new(
+            None,
+            Some(FollowUp { job, times: RelativeTimes::default(), refers_to: None }),
+        );
         let batch = Some(NewBatch { name: None, on_end, open_for: None });
         Write::Submit(Submit { jobs: Vec::new().into(), key: None, batch })
     };

@@ -3,7 +3,7 @@
 use longshore::job::batch::Batch;
 use longshore::job::queue::StateCounts;
 use longshore::job::submission::on_end::OnEnd;
-use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::follow_up::{FollowUp, RelativeTimes};
 use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{BatchId, JobId, Json, NewJob, Span, State};
 use longshore::store::{NewBatch, Prunable, Refusal, SubmissionKey, Submit, Submitted, Write};
@@ -70,7 +70,8 @@ fn a_closed_batch_without_jobs_ends_at_once() {
 fn the_follow_up_job_of_a_batch_without_jobs_gets_an_empty_list() {
     let mut store = Store::fresh();
     let payload = Json::trusted(r#"[{"$from": "batch", "pointer": "/results"}]"#);
-    let then = FollowUp::new(NewJob { payload, ..job() }, None, Source::Batch).unwrap();
+    let then = FollowUp::new(NewJob { payload, ..job() }, RelativeTimes::default(), Source::Batch)
+        .unwrap();
     let batch = Some(NewBatch { name: None, on_end: OnEnd::new(None, Some(then)), open_for: None });
     store.write(Write::Submit(Submit { jobs: Vec::new().into(), key: None, batch })).unwrap();
     let follow_up = store.job(JobId(1));
@@ -239,7 +240,8 @@ fn the_jobs_of_an_open_batch_are_not_removed_before_it_is_closed() {
 fn a_follow_up_job_cannot_refer_to_the_results_of_more_than_10_000_jobs() {
     let mut store = Store::fresh();
     let payload = Json::trusted(r#"[{"$from": "batch", "pointer": "/results"}]"#);
-    let then = FollowUp::new(NewJob { payload, ..job() }, None, Source::Batch).unwrap();
+    let then = FollowUp::new(NewJob { payload, ..job() }, RelativeTimes::default(), Source::Batch)
+        .unwrap();
     let on_end = OnEnd::new(None, Some(then));
     let batch = Some(NewBatch { name: None, on_end, open_for: Some(OPEN_FOR) });
     store.write(Write::Submit(Submit { jobs: Vec::new().into(), key: None, batch })).unwrap();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
@@ -86,7 +85,7 @@ class Options:
             "priority": self.priority,
             "delay": None if self.delay is None else to_json(self.delay),
             "run_at": None if self.run_at is None else _time(self.run_at),
-            "expires_at": None if self.expires is None else _expiry(self.expires),
+            **_expiry(self.expires),
             "timeout": None if self.timeout is None else to_json(self.timeout),
             "max_attempts": None if self.retries is None else self.retries + 1,
             "backoff": None if self.backoff is None else _backoff(self.backoff),
@@ -123,10 +122,12 @@ def _time(time_at: datetime) -> str:
     return time_at.astimezone(timezone.utc).isoformat()
 
 
-def _expiry(expires: Duration | datetime) -> str:
-    if not isinstance(expires, datetime):
-        expires = datetime.fromtimestamp(time.time() + seconds(expires), timezone.utc)
-    return _time(expires)
+def _expiry(expires: Duration | datetime | None) -> dict[str, Any]:
+    if expires is None:
+        return {}
+    if isinstance(expires, datetime):
+        return {"expires_at": _time(expires)}
+    return {"expires_in": to_json(expires)}
 
 
 def _backoff(backoff: Backoff | Duration) -> dict[str, Any]:

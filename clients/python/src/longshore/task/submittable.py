@@ -50,8 +50,7 @@ class Submittable:
         """Returns this task with other options: `task.options(delay="5m").submit(7)`.
 
         `key` makes a submission safe to repeat: the same key with the same arguments and options is
-        the same job. Together with it, give `expires` as a time, because a duration counts from
-        each submission. `then` is submitted by the server when the job completes; its first free
+        the same job. `then` is submitted by the server when the job completes; its first free
         parameter receives the result.
         """
         changes = Options(

@@ -2,7 +2,7 @@
 
 use longshore::job::submission::on_end::OnEnd;
 use longshore::job::submission::on_end::callback::{Callback, CallbackEvent};
-use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::follow_up::{FollowUp, RelativeTimes};
 use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{Json, NewJob, Span};
 use proptest::option;
@@ -117,6 +117,7 @@ impl FollowUpDraft {
     fn follow_up(&self, model: &Model, source: Source) -> FollowUp {
         let payload = Json::trusted(self.reference.payload(source));
         let job = NewJob { payload, ..self.job.new_job(model) };
-        FollowUp::new(job, self.delay_secs.map(Span::from_secs), source).unwrap()
+        let delay = self.delay_secs.map(Span::from_secs);
+        FollowUp::new(job, RelativeTimes { delay, ..RelativeTimes::default() }, source).unwrap()
     }
 }

@@ -177,7 +177,7 @@ impl Model {
         let new = &then.job;
         let filled = fill(&new.payload, document);
         let payload = filled.clone().unwrap_or_else(|| new.payload.clone());
-        let run_at = then.delay.map(|delay| self.now.plus(delay.duration()));
+        let run_at = then.times.delay.map(|delay| self.now.plus(delay.duration()));
         let run_at = run_at.unwrap_or(new.run_at).max(self.now);
         let is_scheduled = run_at > self.now;
         let new = NewJob { run_at, is_scheduled, payload, ..new.clone() };
