@@ -125,6 +125,17 @@ class JobCancelled(JobError):
         return f"job {self.job_id} was cancelled: {self.message or self.code}"
 
 
+class JobDeleted(JobError):
+    """The job was deleted, and its result with it: by a client, or when its retention was over."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} was deleted, and its result with it"
+
+
 class WaitTimeout(LongshoreError, TimeoutError):
     """The job or batch was not final within the given timeout. It goes on."""
 

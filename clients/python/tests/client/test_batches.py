@@ -11,6 +11,7 @@ from client.kit import Hand, Proxy
 from longshore import (
     Call,
     Conflict,
+    JobDeleted,
     JobError,
     JobFailed,
     Longshore,
@@ -93,6 +94,22 @@ def test_a_failed_job_raises_or_is_returned(hand: Hand, double: Task[[int], int]
     assert list(batch.results()) == [0, 2, 4]
 
 
+def test_a_deleted_job_keeps_its_place_among_the_results(
+    ls: Longshore, hand: Hand, double: Task[[int], int]
+) -> None:
+    batch = double.map(range(5))
+    hand.run("double", twice, 5)
+    for place in (1, 2, 4):
+        batch.jobs[place].delete()
+    outcomes = list(batch.results(errors="return"))
+    assert [outcomes[place] for place in (0, 3)] == [0, 6]
+    deleted = [error for error in outcomes if isinstance(error, JobDeleted)]
+    assert [error.job_id for error in deleted] == [batch.jobs[place].id for place in (1, 2, 4)]
+    with pytest.raises(JobDeleted, match="job 2 was deleted"):
+        list(batch.results())
+    assert list(ls.get_batch(batch.id).results()) == [0, 6]
+
+
 def test_jobs_are_yielded_as_they_end(hand: Hand, double: Task[[int], int]) -> None:
     batch = double.map(range(4))
     leases = hand.take("double", limit=4)
@@ -134,6 +151,21 @@ def test_an_open_batch_takes_more_jobs(ls: Longshore, hand: Hand, double: Task[[
     assert sorted(place for place, _ in batch.as_completed()) == [0, 1, 2, 3]
     with pytest.raises(Conflict):
         batch.add([double.s(4)])
+
+
+def test_an_addition_that_is_repeated_adds_nothing(
+    ls: Longshore, hand: Hand, double: Task[[int], int]
+) -> None:
+    batch = ls.batch([], open=True)
+    other = ls.get_batch(batch.id)
+    assert [job.id for job in batch.add([double.s(0)], key="a")] == [1]
+    assert [job.id for job in other.add([double.s(1)], key="b")] == [2]
+    for _ in range(2):
+        assert [job.id for job in other.add([double.s(0)], key="a")] == [1]
+    batch.close()
+    hand.run("double", twice, 2)
+    assert list(other.results()) == [0, 2]
+    assert [job.id for job in other.jobs] == [1, 2]
 
 
 def test_more_than_ten_thousand_calls_are_one_batch(

@@ -115,7 +115,8 @@ class Batch(Generic[R]):
         """Yields the results in the order of submission, as they become known.
 
         Raises the error of the first job that has none; with `errors="return"` the errors are
-        yielded in their place.
+        yielded in their place. A job that was deleted meanwhile has the error `JobDeleted` if this
+        handle has submitted it; a handle that was made later does not know of it.
         """
         reader = self._core.pages(timeout)
         while page := self._app.session.run(reader.next()):

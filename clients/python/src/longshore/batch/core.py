@@ -10,12 +10,12 @@ from longshore._http import Operation, Request, key_header, random_key
 from longshore._http.deadline import Deadline
 from longshore._http.events import Event, Stream
 from longshore.duration import Duration, seconds, to_json
-from longshore.errors import JobError, Unavailable, WaitTimeout
+from longshore.errors import JobDeleted, JobError, Unavailable, WaitTimeout
 from longshore.job import Job
 from longshore.outcome import job_error
 
 from .counts import Counts
-from .pages import Pages
+from .pages import DELETED, Pages
 from .pieces import Decoders, Submitted, add, pieces
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Core:
         """Returns a reader of the results from the start."""
         is_open = self.data.get("open", False)
         give_up = self._app.session.give_up
-        return Pages(self._id, is_open, timeout, give_up=give_up, token=self._token)
+        return Pages(self._id, self._own_ids, is_open, timeout, give_up=give_up, token=self._token)
 
     def result_of(self, row: dict[str, Any], errors: str) -> Operation[Any]:
         """Returns the result of a job that is final; raises or returns the error of one without."""
@@ -101,6 +101,8 @@ class Core:
 
     def _error_of(self, row: dict[str, Any]) -> Operation[JobError]:
         """Returns why a job has no result. The job itself says more than the row of the batch."""
+        if row["state"] == DELETED:
+            return JobDeleted(row["id"])
         response = yield Request("GET", f"/v1/jobs/{row['id']}", key=self._token)
         job = response.json() if response.is_ok else row
         return job_error(row["id"], job if job["state"] == row["state"] else row)
@@ -191,10 +193,14 @@ class Core:
         submitted = Submitted(self.data, [], [])
         yield from add(submitted, pieces(calls), random_key() if key is None else key_header(key))
         self.data = submitted.data
-        self._own_ids += submitted.ids
-        self._decoders += submitted.decoders
-        if self._ids is not None:
-            self._ids += submitted.ids
+        for job_id, decoder in zip(submitted.ids, submitted.decoders, strict=True):
+            # A repeated addition returns jobs that are known, or were added before others.
+            place = bisect_left(self._own_ids, job_id)
+            if place_of(job_id, self._own_ids) is None:
+                self._own_ids.insert(place, job_id)
+                self._decoders.insert(place, decoder)
+            if self._ids is not None and place_of(job_id, self._ids) is None:
+                self._ids.insert(bisect_left(self._ids, job_id), job_id)
         return [self._job(job_id) for job_id in submitted.ids]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -15,6 +17,7 @@ FIRST_LIMIT = 50
 MAX_LIMIT = 1000
 # How long the server may hold the question whether an open batch has more jobs.
 OPEN_WAIT = 1.0
+DELETED = "deleted"
 
 
 class Pages:
@@ -23,6 +26,7 @@ class Pages:
     def __init__(
         self,
         batch_id: int,
+        known_ids: Sequence[int],
         is_open: bool,
         timeout: Duration | None,
         *,
@@ -31,6 +35,8 @@ class Pages:
     ) -> None:
         self._path = f"/v1/batches/{batch_id}"
         self._id = batch_id
+        self._known_ids = known_ids
+        self._read_of_known = 0
         self._is_open = is_open
         self._is_over = False
         self._timeout = timeout
@@ -41,7 +47,10 @@ class Pages:
         self._limit = FIRST_LIMIT
 
     def next(self) -> Operation[list[dict[str, Any]]]:
-        """Waits for the next jobs that are final, and returns them; an empty list at the end."""
+        """Waits for the next jobs that are final, and returns them; an empty list at the end.
+
+        Known jobs that the server has not any more are returned in their places, as `DELETED`.
+        """
         while not self._is_over:
             is_last = self._deadline.is_over
             page = yield from self._read("/results", self._deadline.wait(), self._place())
@@ -51,14 +60,29 @@ class Pages:
             self._is_over = is_end and not self._is_open
             if final:
                 self._advance(final, len(jobs))
-                return final
+                return self._with_deleted(final)
             if is_end and self._is_open:
                 # More jobs may come. Once the batch is closed, the results are read once more.
                 batch = yield from self._read("", min(OPEN_WAIT, self._deadline.wait()))
                 self._is_open = batch.get("open", False)
             if is_last and not self._is_over:
                 raise self._error()
-        return []
+        return self._deleted_before(None)
+
+    def _with_deleted(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        with_deleted: list[dict[str, Any]] = []
+        for row in rows:
+            with_deleted += self._deleted_before(row["id"])
+            with_deleted.append(row)
+        return with_deleted
+
+    def _deleted_before(self, job_id: int | None) -> list[dict[str, Any]]:
+        """Returns the known jobs between the last one read and this one, or the end."""
+        known, start = self._known_ids, self._read_of_known
+        end = len(known) if job_id is None else bisect_left(known, job_id, start)
+        is_known = end < len(known) and known[end] == job_id
+        self._read_of_known = end + 1 if is_known else end
+        return [{"id": deleted, "state": DELETED} for deleted in known[start:end]]
 
     def _place(self) -> dict[str, str | int]:
         return {"after": self._after, "limit": self._limit}
