@@ -9,6 +9,7 @@ import pytest
 
 from client.kit import Hand, Proxy
 from longshore import (
+    Batch,
     Call,
     Conflict,
     JobDeleted,
@@ -156,7 +157,7 @@ def test_an_open_batch_takes_more_jobs(ls: Longshore, hand: Hand, double: Task[[
 def test_an_addition_that_is_repeated_adds_nothing(
     ls: Longshore, hand: Hand, double: Task[[int], int]
 ) -> None:
-    batch = ls.batch([], open=True)
+    batch: Batch[int] = ls.batch([], open=True)
     other = ls.get_batch(batch.id)
     assert [job.id for job in batch.add([double.s(0)], key="a")] == [1]
     assert [job.id for job in other.add([double.s(1)], key="b")] == [2]
