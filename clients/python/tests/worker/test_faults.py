@@ -174,6 +174,19 @@ def test_a_signal_lets_running_jobs_end_and_leases_no_more(
     assert (found.state, found.attempt) == ("queued", 0)
 
 
+def test_a_signal_to_the_process_group_ends_a_worker_whose_children_start_without_an_error(
+    program: Start,
+) -> None:
+    def stop_at_once(worker: Program) -> None:
+        eventually(lambda: " runs " in worker.log, "the worker runs")
+        os.killpg(worker.process.pid, signal.SIGTERM)
+        assert worker.process.wait(20) == 0, worker.log
+        assert "ERROR" not in worker.log
+
+    for _ in range(3):
+        stop_at_once(program("--processes", "2"))
+
+
 def test_after_the_grace_period_jobs_are_stopped_and_released(
     program: Start, sample: Longshore
 ) -> None:

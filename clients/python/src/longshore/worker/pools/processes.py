@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Code in C does not see SIGTERM before it returns. A worker that ends lets jobs go on for longer.
 _KILL_AFTER = {"drain": 5.0}
 _KILL_AFTER_CANCEL = 0.7
+#: How often a child is started again that such a signal ends at its start.
+_RESTARTS = 2
+_GROUP_SIGNALS = (-signal.SIGTERM, -signal.SIGINT)
 
 
 class ProcessPool:
@@ -102,17 +105,30 @@ class Child:
         self._is_closed = False
 
     def prepare(self) -> None:
-        """Start the process if there is none, and wait until it is ready."""
+        """Start the process if there is none, and wait until it is ready.
+
+        A signal to the process group of the worker also ends a child that has not yet made a group
+        of its own. It is started again: the worker itself follows the signal.
+        """
+        exitcode = self._start_if_none()
+        for _ in range(_RESTARTS):
+            if exitcode in _GROUP_SIGNALS:
+                exitcode = self._start_if_none()
+        if exitcode is not None:
+            raise ChildProcessError(_how(exitcode))
+
+    def _start_if_none(self) -> int | None:
+        """Start the process if there is none. Return how it ended if it did not become ready."""
         with self._lock:
             if self._is_closed or (self._process is not None and self._process.is_alive()):
-                return
+                return None
             process, pipe = self._start()
         try:
             self._next_message(pipe)
         except (EOFError, OSError):
             process.join()
-            if not self._is_closed:
-                raise ChildProcessError(_how(process.exitcode)) from None
+            return None if self._is_closed else process.exitcode
+        return None
 
     def _start(self) -> tuple[BaseProcess, Pipe]:
         pipes: Any = self._context.Pipe()  # another class on Windows
