@@ -68,7 +68,9 @@ impl Provider {
         state: ProviderState,
         now: Timestamp,
     ) -> Self {
-        let ProviderState { running, queued, trial, pause, .. } = state;
+        let trial = state.trial_at(now);
+        let ProviderState { running, queued, pause, .. } = state;
+        let pause = pause.filter(|pause| !pause.is_over);
         // A trial above the configured limit limits nothing.
         let max_running = limits.and_then(|limits| limits.max_running);
         let trial = trial.filter(|trial| max_running.is_none_or(|max| *trial < max));

@@ -41,11 +41,11 @@ impl Chat {
     /// # Errors
     /// Returns the problems of the payload.
     pub(super) fn check(&self, payload: &Json) -> Result<ProviderName, Vec<Problem>> {
-        ChatRequest::read(payload, &self.providers).map(|request| request.provider.name.clone())
+        ChatRequest::read(payload, &self.providers, None).map(|request| request.provider.name.clone())
     }
 
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
-        let request = match ChatRequest::read(payload, &self.providers) {
+        let request = match ChatRequest::read(payload, &self.providers, context.provider()) {
             Ok(request) => request,
             Err(problems) => return bad_payload(&problems),
         };

@@ -10,7 +10,7 @@ use crate::executor::app_state::AppState;
 use crate::executor::handler::HandlerError;
 use crate::job::lease::LeasedJob;
 use crate::job::outcome::Outcome;
-use crate::job::{JobError, JobId, Log, Progress, Span};
+use crate::job::{JobError, JobId, Log, Progress, ProviderName, Span};
 
 /// Reason why an attempt must stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,7 @@ struct Shared {
     timeout: Duration,
     max_result_bytes: usize,
     app_state: AppState,
+    provider: Option<ProviderName>,
     signal: watch::Sender<Signal>,
     reports: watch::Sender<PendingReports>,
 }
@@ -100,6 +101,7 @@ impl Context {
             timeout: job.timeout.duration(),
             max_result_bytes,
             app_state,
+            provider: job.provider.clone(),
             signal: watch::Sender::new(Signal::default()),
             reports: watch::Sender::new(PendingReports::default()),
         });
@@ -109,6 +111,11 @@ impl Context {
     /// Returns the id of the job.
     pub fn job(&self) -> JobId {
         self.0.job
+    }
+
+    /// Returns the provider for which the job was submitted, if any.
+    pub(crate) fn provider(&self) -> Option<&ProviderName> {
+        self.0.provider.as_ref()
     }
 
     /// Returns the number of this attempt, counted from 1.

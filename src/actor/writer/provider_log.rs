@@ -14,6 +14,9 @@ pub(super) fn log(status: &ProviderStatus) {
         (Some(ProviderEvent::Recovered), _) => {
             tracing::info!(state = "answering", %provider, "a provider answers again: its jobs run as before the pause")
         }
+        (Some(ProviderEvent::Untried), _) => {
+            tracing::info!(state = "untried", %provider, "the pause of a provider is over, and no job waits for it")
+        }
         _ => {}
     }
 }

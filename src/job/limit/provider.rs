@@ -4,10 +4,11 @@
 //! calls to it pause until then for all of its jobs. One job tries it afterwards, and each call that
 //! succeeds lets one more run at once than before (the slow start of TCP), so their number doubles with each
 //! round of calls. For example, after a pause with calls of one second: 1, 2, 4, 8 ... calls run at once.
-//! A provider that was never called starts with 16 calls at once. The number doubles every 25 ms until its first
-//! refusal, so a burst of jobs does not meet the same refusal with each of them.
-//! A provider has recovered when all of its jobs may run at once. From then on it counts as one that was never
-//! called, and its next refusal begins a new pause.
+//! A call that takes long holds back no others: the number doubles after five seconds in any case.
+//! A provider has recovered when all of its jobs may run at once. Its next refusal begins a new pause.
+//! A provider that was never called, or has recovered, starts with 16 calls at once. The number doubles every 25 ms, in
+//! the hour after a pause every 500 ms, until a refusal, so a burst of jobs does not meet the same refusal with each
+//! of them.
 
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::job::limit::provider_name::ProviderName;
 use crate::job::limit::starts::Starts;
-use crate::job::limit::trial::END_OF_TRIAL;
 pub use crate::job::limit::trial::FIRST_TRIAL;
 use crate::job::limit::{Held, Room};
 use crate::job::outcome::error::JobError;
@@ -24,6 +24,9 @@ use crate::job::time::{Span, Timestamp};
 
 /// Longest pause of a provider, whatever it asked for.
 const MAX_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Time after a pause in which its provider is still called with care.
+const MEMORY: Duration = Duration::from_secs(3600);
 
 /// Shortest first pause of a provider that asked for one. It doubles with each refused trial.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
@@ -41,6 +44,9 @@ pub struct ProviderLimits {
 }
 
 impl ProviderLimits {
+    /// Limits of a provider that is not configured any more: its jobs wait until it is again.
+    pub const NOT_CONFIGURED: Self = Self { max_running: Some(0), requests_per_minute: None };
+
     /// Returns the limit on starts.
     pub fn rate(&self) -> Option<Rate> {
         let period = Span::from_secs(60);
@@ -59,9 +65,9 @@ pub struct ProviderState {
     pub starts: Starts,
     /// Maximum number of calls at once while it is on trial.
     pub trial: Option<u32>,
-    /// Time of the first call, before the first refusal. The trial doubles with time from then on.
+    /// Time from which on the trial doubles with time: that of its first call.
     pub trial_since: Option<Timestamp>,
-    /// The latest pause that it asked for, until it is no longer on trial.
+    /// The latest pause that it asked for, until it is no longer on trial or an hour has passed.
     pub pause: Option<ProviderPause>,
 }
 
@@ -80,6 +86,9 @@ pub struct ProviderPause {
     /// Number of running calls that began before the latest refusal. They are no trials.
     #[serde(default)]
     pub older: u32,
+    /// Whether the provider has recovered from it.
+    #[serde(default)]
+    pub is_over: bool,
     /// The latest refusal.
     pub error: JobError,
 }
@@ -91,12 +100,19 @@ pub enum ProviderEvent {
     Paused,
     /// The provider answers again without limits of its own.
     Recovered,
+    /// The pause is over, and no job is left with which the provider could be tried.
+    Untried,
 }
 
 impl ProviderState {
     /// Returns the state of a provider that was never called.
     pub fn new() -> Self {
         Self { trial: Some(FIRST_TRIAL), ..Self::default() }
+    }
+
+    /// Returns the pause that holds back the provider, or from which it recovers.
+    pub fn recovery(&self) -> Option<&ProviderPause> {
+        self.pause.as_ref().filter(|pause| !pause.is_over)
     }
 
     /// Returns how many calls may start at `now`.
@@ -137,6 +153,7 @@ impl ProviderState {
     ) -> Option<ProviderEvent> {
         self.trial = Some(1);
         self.trial_since = None;
+        self.pause.take_if(|pause| pause.is_over);
         let is_new = self.pause.is_none();
         let error = error.clone();
         let pause = self.pause.get_or_insert_with(|| ProviderPause {
@@ -145,6 +162,7 @@ impl ProviderState {
             refused: 0,
             trials: 0,
             older: 0,
+            is_over: false,
             error: error.clone(),
         });
         // A call that ends during a pause started before it, and is no trial.
@@ -166,37 +184,32 @@ impl ProviderState {
         limits: ProviderLimits,
         now: Timestamp,
     ) -> Option<ProviderEvent> {
-        let trial = self.trial?;
-        let pause = self.pause.as_mut().filter(|pause| pause.until <= now)?;
-        pause.trials = 0;
-        let trial = trial.saturating_add(count);
-        if trial < limits.max_running.unwrap_or(END_OF_TRIAL).min(END_OF_TRIAL) {
-            self.trial = Some(trial);
-            return self.recover(trial);
+        if self.pause.as_ref().is_some_and(|pause| pause.until > now) {
+            return None;
         }
-        self.trial = None;
-        self.pause.take().map(|_| ProviderEvent::Recovered)
+        if let Some(pause) = &mut self.pause {
+            pause.trials = 0;
+        }
+        self.trial?;
+        self.add_answered(count, now);
+        self.end_trial(limits, now)
     }
 
-    /// Ends a pause that is over if the provider has no job left to try it with.
+    /// Ends a pause that is over if the provider has no job left to try it with, and forgets one that was long ago.
     pub fn forget_pause(&mut self, now: Timestamp) -> Option<ProviderEvent> {
         let is_idle = self.running == 0 && self.queued == 0;
-        if !is_idle || self.pause.as_ref().is_none_or(|pause| pause.until > now) {
+        let pause = self.pause.as_mut()?;
+        if pause.is_over {
+            self.pause.take_if(|pause| now.since(pause.until) > MEMORY);
             return None;
         }
-        self.pause = None;
+        if !is_idle || pause.until > now {
+            return None;
+        }
+        pause.is_over = true;
         self.trial = Some(FIRST_TRIAL);
-        Some(ProviderEvent::Recovered)
-    }
-
-    /// Ends the recovery of a provider if `trial` lets all of its jobs run at once.
-    fn recover(&mut self, trial: u32) -> Option<ProviderEvent> {
-        if trial < self.running.saturating_add(self.queued) {
-            return None;
-        }
-        self.pause.take()?;
-        self.trial = Some(trial.max(FIRST_TRIAL));
-        Some(ProviderEvent::Recovered)
+        self.trial_since = None;
+        Some(ProviderEvent::Untried)
     }
 
     /// Moves times in the future to `now`, after the clock was set back while no server was running.
@@ -275,7 +288,7 @@ mod tests {
         provider.refuse(Span::from_secs(1), &error(), at(0));
         assert_eq!(provider.succeed(1, UNLIMITED, at(2_000)), None);
         assert_eq!(provider.succeed(1, UNLIMITED, at(2_001)), Some(ProviderEvent::Recovered));
-        assert_eq!((provider.trial, provider.pause.clone()), (Some(FIRST_TRIAL), None));
+        assert_eq!((provider.trial, provider.recovery()), (Some(FIRST_TRIAL), None));
         let again = provider.refuse(Span::from_secs(1), &error(), at(3_000));
         assert_eq!(again, Some(ProviderEvent::Paused));
         assert_eq!(provider.pause.unwrap().since, at(3_000));
@@ -301,8 +314,8 @@ mod tests {
         assert_eq!(provider.forget_pause(at(1_000)), None);
         provider.queued = 0;
         assert_eq!(provider.forget_pause(at(999)), None);
-        assert_eq!(provider.forget_pause(at(1_000)), Some(ProviderEvent::Recovered));
-        assert_eq!(provider, ProviderState::new());
+        assert_eq!(provider.forget_pause(at(1_000)), Some(ProviderEvent::Untried));
+        assert_eq!((provider.trial, provider.recovery()), (Some(FIRST_TRIAL), None));
     }
 
     #[test]

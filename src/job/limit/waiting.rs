@@ -120,7 +120,8 @@ impl Waiting {
                     Self::new(WaitingFor::MaxRunning, None, detail)
                 }
                 Held::Rate(at) => {
-                    let detail = format!("the rate limit of queue {queue}");
+                    let detail =
+                        format!("queue {queue} has started as many jobs as its rate allows");
                     Self::new(WaitingFor::Rate, Some(*at), detail)
                 }
             };
@@ -163,13 +164,21 @@ impl Waiting {
         let room = state.room(limits, now);
         let held = room.held.filter(|_| room.jobs == 0)?;
         let running = state.running;
-        let detail = match (held, &state.pause) {
+        if limits == ProviderLimits::NOT_CONFIGURED {
+            let detail = format!("provider {name} is not configured any more");
+            return Some(Self::new(WaitingFor::Provider, None, detail));
+        }
+        let detail = match (held, state.recovery()) {
             (Held::Pause(_), Some(pause)) => {
                 format!("provider {name} asked for a pause: {}", pause.error.message)
             }
-            (Held::Rate(_), _) => format!("the requests_per_minute of provider {name}"),
+            (Held::Rate(_), _) => format!(
+                "provider {name} has started as many calls in this minute as its requests_per_minute allows"
+            ),
             (_, Some(_)) => {
-                format!("provider {name} recovers from a pause; calls at once: {running}")
+                format!(
+                    "provider {name} recovers from a pause, and more calls start as these are answered: {running}"
+                )
             }
             _ if limits.max_running.is_some_and(|max| max <= running) => {
                 format!("provider {name} runs as many calls as its max_running allows: {running}")

@@ -40,14 +40,31 @@ impl Deferral {
         }
     }
 
+    /// Number of refusals of its provider after which a job still waits in the queue.
+    const REFUSALS_IN_QUEUE: u32 = 3;
+    /// Longest time for which a refused job steps aside, unless the pause of its provider is longer.
+    const LONGEST_ASIDE: Duration = Duration::from_secs(30);
+
     /// Pause of a job that was deferred without one.
     pub const DEFAULT_PAUSE: Span = Span::from_secs(1);
 
-    /// Returns the state in which the job waits, and the time until which it does so.
-    pub(super) fn next_state(&self, now: Timestamp) -> (State, Timestamp) {
-        match self.is_of_provider {
-            true => (State::Queued, now),
-            false => (State::Retrying, now.plus(self.retry_in.duration())),
+    /// Returns the state in which the job waits, and the time until which it does so. `before` are its deferrals so far.
+    ///
+    /// A job that its provider refuses waits in the queue, because the pause of the provider is its own. After some
+    /// refusals it steps aside for a while: if only this job is refused, because it asks for more than the provider
+    /// ever allows, it would otherwise be tried first each time, and the others would never run.
+    pub(super) fn next_state(&self, before: Deferred, now: Timestamp) -> (State, Timestamp) {
+        let pause = self.retry_in.duration();
+        if !self.is_of_provider {
+            return (State::Retrying, now.plus(pause));
+        }
+        match before.count.checked_sub(Self::REFUSALS_IN_QUEUE) {
+            None => (State::Queued, now),
+            Some(more) => {
+                let longer = pause.saturating_mul(2_u32.saturating_pow(more.saturating_add(1)));
+                let aside = longer.min(Self::LONGEST_ASIDE).max(pause);
+                (State::Retrying, now.plus(aside))
+            }
         }
     }
 

@@ -140,7 +140,7 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
 
 /// Returns the settlement of an attempt that does not count.
 fn deferred(running: &RunningAttempt, deferral: &Deferral, now: Timestamp) -> Settlement {
-    let (state, run_at) = deferral.next_state(now);
+    let (state, run_at) = deferral.next_state(running.deferred, now);
     let attempt = running.attempt.saturating_sub(1);
     Settlement {
         state,
@@ -191,6 +191,23 @@ mod tests {
         let next = after(first, &Outcome::Deferred(deferral));
         assert_eq!((next.state, next.attempt, next.is_failure), (State::Retrying, 0, false));
         assert!(next.never_started && next.is_deferred);
+    }
+
+    #[test]
+    fn a_job_that_its_provider_refuses_again_and_again_steps_aside_for_ever_longer() {
+        let Outcome::Deferred(mut refusal) = deferral(true) else { panic!("not deferred") };
+        (refusal.may_have_run, refusal.retry_in) = (false, Span::from_secs(1));
+        let mut waits = Vec::new();
+        for count in [0, 2, 3, 4, 7, 8, 900] {
+            let since = Some(Timestamp::from_millis(NOW));
+            let again = RunningAttempt { deferred: Deferred { count, since }, ..running() };
+            let next = after(again, &Outcome::Deferred(refusal.clone()));
+            waits.push((next.state, next.run_at.unwrap().millis() - NOW));
+            assert!(next.is_deferred && !next.is_failure);
+        }
+        let aside = |secs: i64| (State::Retrying, secs * 1_000);
+        let queued = (State::Queued, 0);
+        assert_eq!(waits, [queued, queued, aside(2), aside(4), aside(30), aside(30), aside(30)]);
     }
 
     #[test]
@@ -258,7 +275,9 @@ mod tests {
             let deferred = Deferred { count, since: since(ago) };
             let next = after(RunningAttempt { deferred, ..running() }, &deferral(true));
             assert_eq!((next.is_failure, next.is_deferred), (counts, !counts), "{count} {ago}");
-            assert_eq!(next.state, if counts { State::Retrying } else { State::Queued });
+            // A job that was refused so often steps aside.
+            let is_away = counts || count == 999;
+            assert_eq!(next.state, if is_away { State::Retrying } else { State::Queued });
         }
     }
 

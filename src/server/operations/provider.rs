@@ -1,6 +1,7 @@
 //! Providers, and what jobs wait for.
 
 use crate::api::providers::Provider;
+use crate::job::limit::provider::ProviderLimits;
 use crate::job::limit::waiting::{LaneOfJob, Waiting};
 use crate::job::{Job, Lane, State};
 use crate::server::error::Error;
@@ -49,7 +50,7 @@ impl Handle {
             (&job.queue, &job.kind),
             &limits,
             lane,
-            of_provider.unwrap_or_default(),
+            of_provider.unwrap_or(ProviderLimits::NOT_CONFIGURED),
             now,
         );
         let shows_all = self.access().is_all();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::model_server::{ModelServer, Reply};
 use super::{chat, provider, start};
 use crate::kit::http::{Request, Target, gate, json_response};
-use crate::kit::{Server, Setup, eventually, pointers, with};
+use crate::kit::{Server, Setup, echo, eventually, pointers, with};
 
 /// Returns an `http` job that calls a path of the provider `one`.
 fn call(path: &str) -> Value {
@@ -159,7 +159,7 @@ fn a_path_that_leaves_the_base_url_is_refused_and_nothing_is_sent() {
 }
 
 #[test]
-fn an_http_job_whose_provider_is_no_longer_configured_fails() {
+fn an_http_job_whose_provider_is_no_longer_configured_waits() {
     let model = ModelServer::start(|_| Reply::Answer(Duration::ZERO));
     let mut old = start(&model, "", "");
     old.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
@@ -167,8 +167,9 @@ fn an_http_job_whose_provider_is_no_longer_configured_fails() {
     old.kill();
     let new = Setup::new().config(model.provider("two")).database(old.database()).start();
     new.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
-    let job = new.wait_until_final(id);
-    assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("bad_payload")));
-    assert!(job["error"]["message"].as_str().unwrap().contains("one"), "{job}");
+    new.run(&echo(1));
+    let job = new.job(id);
+    assert_eq!((&job["state"], &job["waiting_for"]), (&json!("queued"), &json!("provider")));
+    assert_eq!(job["waiting_detail"], "provider one is not configured any more");
     assert_eq!(model.calls(), 0);
 }

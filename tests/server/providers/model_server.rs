@@ -35,17 +35,23 @@ pub(super) struct ModelServer {
 impl ModelServer {
     /// Starts a server that replies to each call, given its number from 1, with `reply`.
     pub(super) fn start(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::by_body(move |number, _| reply(number))
+    }
+
+    /// Starts a server that replies to each call, given its number from 1 and its body, with `reply`.
+    pub(super) fn by_body(reply: impl Fn(usize, &str) -> Reply + Send + Sync + 'static) -> Self {
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
         let target = Target::start(move |caller, request| {
             let running = shared.running.fetch_add(1, Ordering::SeqCst) + 1;
             shared.peak.fetch_max(running, Ordering::SeqCst);
+            let asked = String::from_utf8(request.body).unwrap();
             let number = {
                 let mut calls = shared.calls.lock().unwrap();
-                calls.push(String::from_utf8(request.body).unwrap());
+                calls.push(asked.clone());
                 calls.len()
             };
-            let (status, headers, body) = match reply(number) {
+            let (status, headers, body) = match reply(number, &asked) {
                 Reply::Answer(delay) => {
                     std::thread::sleep(delay);
                     ("200 OK", "", ANSWER)

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::model_server::{ModelServer, Reply};
 use super::{chat, in_queue, provider, start, submit_many};
-use crate::kit::{echo, eventually};
+use crate::kit::{between, echo, eventually, with};
 
 /// Starts a model server that refuses every call in the first `time` after the first one, and asks to wait
 /// for a second.
@@ -55,6 +55,40 @@ fn jobs_of_a_provider_that_is_busy_for_5_s_all_complete_in_their_first_attempt()
 #[ignore = "takes half a minute: the figure of the reference documentation"]
 fn jobs_of_a_provider_that_is_busy_for_15_s_all_complete_in_their_first_attempt() {
     assert_all_complete(Duration::from_secs(15));
+}
+
+#[test]
+fn a_job_that_alone_is_refused_each_time_holds_back_no_other() {
+    let model = ModelServer::by_body(|_, asked| {
+        if asked.contains("too much") {
+            Reply::Refuse("429 Too Many Requests", "retry-after-ms: 200\r\n")
+        } else {
+            Reply::Answer(Duration::from_millis(5))
+        }
+    });
+    let server = start(&model, "", "");
+    let refused = server.submit(&with(chat("too much"), &json!({"priority": 1})));
+    eventually("it is refused", || (model.calls() > 0).then_some(()));
+    let first = submit_many(&server, &chat("?"), 60);
+    let other = server.submit(&in_queue(chat("?"), "other"));
+    for id in (first..first + 60).chain([other]) {
+        assert_eq!(server.wait_until_final(id)["state"], "completed");
+    }
+    let job = server.job(refused);
+    assert!(["queued", "retrying"].contains(&job["state"].as_str().unwrap()), "{job}");
+    assert_eq!((&job["attempt"], &job["failures"]), (&json!(0), &json!([])), "{job}");
+}
+
+#[test]
+fn a_provider_cannot_ask_for_a_longer_pause_than_the_job_allows() {
+    let model =
+        ModelServer::start(|_| Reply::Refuse("429 Too Many Requests", "retry-after: 600\r\n"));
+    let server = start(&model, "", "");
+    server.submit(&with(chat("?"), &json!({"backoff": {"max_retry_after": "2s"}})));
+    let shown = eventually("the provider is paused", || {
+        Some(provider(&server)).filter(|shown| shown["state"] == "paused")
+    });
+    assert_eq!(between(&shown["refused_since"], &shown["paused_until"]).as_secs(), 2, "{shown}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_waiting_job_says_which_limit_of_its_queue_holds_it_back() {
     server.patch("/v1/queues/slow", &rate).expect(200);
     server.run(&in_queue(echo(1), "slow"));
     let job = waiting_for(&server, &in_queue(echo(1), "slow"), "rate");
-    assert_eq!(detail(&job), "the rate limit of queue slow");
+    assert_eq!(detail(&job), "queue slow has started as many jobs as its rate allows");
     let wait = crate::kit::between(&job["created_at"], &job["waiting_until"]).as_secs();
     assert!((3_500..3_640).contains(&wait), "{job}");
 }
@@ -136,23 +136,42 @@ fn providers_are_listed_with_their_limits_and_their_state() {
 }
 
 #[test]
-fn jobs_of_a_provider_that_is_no_longer_configured_end_and_it_is_listed_until_then() {
+fn jobs_of_a_provider_that_is_no_longer_configured_wait_until_it_is_again() {
     let model = ModelServer::start(|_| Reply::Answer(Duration::ZERO));
     let mut old = start(&model, "", "");
     old.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
     let mut named = chat("?");
     named["payload"]["provider"] = "one".into();
-    let (id, named) = (old.submit(&chat("?")), old.submit(&named));
+    let jobs = [old.submit(&chat("?")), old.submit(&named)];
     old.kill();
-    let new = Setup::new().config(model.provider("two")).database(old.database()).start();
+    let mut new = Setup::new().config(model.provider("two")).database(old.database()).start();
     let one = new.get("/v1/providers/one").expect(200);
     assert_eq!((&one["is_configured"], &one["queued"]), (&json!(false), &json!(2)), "{one}");
+    assert!(new.log().contains("jobs wait for a provider that is not configured any more"));
     new.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
-    let job = new.wait_until_final(id);
-    let failed = new.wait_until_final(named);
-    assert_eq!(failed["state"], "failed");
-    assert!(failed["error"]["message"].as_str().unwrap().contains("one"), "{failed}");
-    // The payload of the other names no provider, so the only configured one is called.
-    assert_eq!((&job["state"], model.calls()), (&json!("completed"), 1), "{job}");
-    new.get("/v1/providers/one").problem(404);
+    new.run(&in_queue(named_two(), "other"));
+    for id in jobs {
+        let job = new.job(id);
+        assert_eq!(
+            (&job["state"], &job["waiting_for"]),
+            (&json!("queued"), &json!("provider")),
+            "{job}"
+        );
+        assert_eq!(detail(&job), "provider one is not configured any more");
+    }
+    assert_eq!(model.calls(), 1, "of the job that names the other provider");
+    new.kill();
+    let both = format!("{}\n{}", model.provider("one"), model.provider("two"));
+    let both = Setup::new().config(both).database(old.database()).start();
+    for id in jobs {
+        // The one that names no provider is still for the one that was configured at its submission.
+        let job = both.wait_until_final(id);
+        assert_eq!(job["state"], "completed", "{job}");
+    }
+}
+
+fn named_two() -> serde_json::Value {
+    let mut job = chat("?");
+    job["payload"]["provider"] = "two".into();
+    job
 }

@@ -109,12 +109,15 @@ fn the_answer_names_the_lines_that_have_no_further_job() {
 }
 
 #[test]
-fn a_provider_that_the_configuration_lacks_has_no_limits_and_its_jobs_are_leased() {
+fn the_jobs_of_a_provider_that_the_configuration_lacks_wait_until_it_has_it_again() {
     let mut store = store();
     store.submit_all(vec![chat("slow"); 3]);
-    store.config().providers.remove("slow");
+    let slow = store.config().providers.remove("slow").unwrap();
     store.reopen();
-    assert_eq!(take(&mut store, lease_lines("default", 9, &["slow"])).jobs.len(), 3);
+    assert_eq!(take(&mut store, lease_lines("default", 9, &["slow"])).jobs.len(), 0);
+    store.config().providers.insert("slow".into(), slow);
+    store.reopen();
+    assert_eq!(take(&mut store, lease_lines("default", 9, &["slow"])).jobs.len(), 2);
 }
 
 #[test]

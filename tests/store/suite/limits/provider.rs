@@ -94,18 +94,18 @@ fn requests_per_minute_hold_over_groups_and_after_a_restart() {
 }
 
 #[test]
-fn a_new_provider_starts_16_calls_and_their_number_doubles_with_time_until_a_refusal() {
+fn a_new_provider_starts_16_calls_and_more_with_answers_and_with_time_until_a_refusal() {
     let mut store = store_of(None, None, 80);
     let running = take(&mut store, 80).jobs;
     assert_eq!((running.len(), take(&mut store, 80).jobs.len()), (16, 0));
     let room = changed(store.commit(&[finish(running[0].lease, completed("1"))])).room;
-    assert_eq!((room.jobs, take(&mut store, 80).jobs.len()), (1, 1));
+    assert_eq!((room.jobs, take(&mut store, 80).jobs.len()), (2, 2));
     store.now = store.now.plus(Duration::from_millis(24));
     store.reopen();
     assert_eq!(take(&mut store, 80).jobs.len(), 0);
     store.now = store.now.plus(Duration::from_millis(1));
     let more = take(&mut store, 80).jobs;
-    assert_eq!(more.len(), 16);
+    assert_eq!(more.len(), 17);
     store.commit(&[finish(more[0].lease, deferred(5, true))]);
     assert_eq!((state(&mut store).trial, state(&mut store).trial_since), (Some(1), None));
 }

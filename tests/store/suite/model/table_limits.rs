@@ -103,7 +103,7 @@ impl Model {
         limit: u32,
     ) -> Vec<(i16, JobId)> {
         let mut line = self.line(order, provider);
-        if provider.is_some_and(|name| self.paused_state(name).pause.is_some()) {
+        if provider.is_some_and(|name| self.paused_state(name).recovery().is_some()) {
             line.truncate(TRIAL_WINDOW.max(limit as usize));
             line.sort_by_key(|(priority, id)| (*priority, self.jobs[id].deferred.count, *id));
         }
@@ -227,7 +227,7 @@ impl Model {
             event = state.refuse(retry_in, &error, self.now).or(event);
         }
         event = state.forget_pause(self.now).or(event);
-        state.grow_trial(self.now);
+        state.grow_trial(provider.limits, self.now);
         let (room, pause) = (state.room(provider.limits, self.now), state.pause.clone());
         provider.state = state;
         Some(ProviderStatus { name, room, event, pause })

@@ -87,17 +87,13 @@ impl CommitGroup<'_> {
         if !deferral.is_of_provider {
             return Ok(Cow::Borrowed(outcome));
         }
-        match &location.provider {
-            Some(provider) => {
-                let error = deferral.error.clone();
-                self.changes.push_refused(provider.clone(), deferral.retry_in, error);
-                Ok(Cow::Borrowed(outcome))
-            }
-            None => {
-                let deferral = Deferral { is_of_provider: false, ..(**deferral).clone() };
-                Ok(Cow::Owned(Outcome::Deferred(Box::new(deferral))))
-            }
+        let retry_in = deferral.retry_in.min(attempt.backoff.max_retry_after);
+        if let Some(provider) = &location.provider {
+            self.changes.push_refused(provider.clone(), retry_in, deferral.error.clone());
         }
+        let is_of_provider = location.provider.is_some();
+        let deferral = Deferral { is_of_provider, retry_in, ..(**deferral).clone() };
+        Ok(Cow::Owned(Outcome::Deferred(Box::new(deferral))))
     }
 
     fn find_deferred(&mut self, job: JobId) -> Result<Deferred, ApplyError> {

@@ -103,6 +103,13 @@ pub(crate) fn add_configured(
     })
 }
 
+fn limits_of(
+    configured: &BTreeMap<ProviderName, ProviderLimits>,
+    name: &ProviderName,
+) -> ProviderLimits {
+    configured.get(name).copied().unwrap_or(ProviderLimits::NOT_CONFIGURED)
+}
+
 /// Returns the name of the only configured provider; `None` if there are several.
 fn only(configured: &BTreeMap<ProviderName, ProviderLimits>) -> Option<&str> {
     configured.keys().next().filter(|_| configured.len() == 1).map(ProviderName::as_str)
@@ -152,12 +159,12 @@ pub(crate) fn read_ids(
 }
 
 impl CommitGroup<'_> {
-    /// Returns the configured limits of a provider; none if it is no longer configured.
+    /// Returns the limits of a provider.
     fn provider_limits(&self, name: &ProviderName) -> ProviderLimits {
         if callback::is_group(name) {
             return self.callback_group;
         }
-        self.providers.get(name).copied().unwrap_or_default()
+        limits_of(self.providers, name)
     }
 
     fn find_provider(
@@ -197,7 +204,7 @@ impl CommitGroup<'_> {
         for (retry_in, error) in self.changes.refused_by(name) {
             state.refuse(retry_in, error, self.now);
         }
-        Ok((state.room(limits, self.now), state.pause.is_some()))
+        Ok((state.room(limits, self.now), state.recovery().is_some()))
     }
 
     /// Records that calls of a provider start.
@@ -233,7 +240,7 @@ impl CommitGroup<'_> {
                 event = state.refuse(*retry_in, error, self.now).or(event);
             }
             event = state.forget_pause(self.now).or(event);
-            state.grow_trial(self.now);
+            state.grow_trial(limits, self.now);
             if state != before {
                 self.store_provider(id, &state)?;
             }
@@ -279,7 +286,7 @@ impl CommitGroup<'_> {
     }
 }
 
-/// Returns the status of all providers at `now`, for the roster.
+/// Returns the status of all providers at `now`, for the roster, and logs which of them are missing.
 pub(crate) fn read_statuses(
     connection: &mut SqliteConnection,
     impossible: &mut ImpossibleRows,
@@ -288,7 +295,13 @@ pub(crate) fn read_statuses(
 ) -> Result<Vec<ProviderStatus>, StoreError> {
     let all = read_visible(connection, impossible)?.into_iter();
     let status = |(_, name, state): (i64, ProviderName, ProviderState)| {
-        let limits = configured.get(&name).copied().unwrap_or_default();
+        if state.queued > 0 && !configured.contains_key(&name) {
+            tracing::warn!(
+                provider = %name, jobs = state.queued,
+                "jobs wait for a provider that is not configured any more: configure it again, or cancel them"
+            );
+        }
+        let limits = limits_of(configured, &name);
         let room = state.room(limits, now);
         ProviderStatus { name, room, event: None, pause: state.pause }
     };
