@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Schemes of the URLs of databases.
-const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
-
 /// Where the database is: a file, or the URL of a database server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "PathBuf", into = "PathBuf")]
 pub enum Database {
     /// A SQLite database in this file.
     File(PathBuf),
-    /// A PostgreSQL database at this URL, which this version does not support yet.
+    /// The database of a server at this URL, which this version does not support yet.
     Url(String),
 }
 
@@ -49,12 +46,19 @@ impl Database {
 impl From<PathBuf> for Database {
     fn from(path: PathBuf) -> Self {
         match path.to_str() {
-            Some(text) if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) => {
-                Self::Url(text.to_owned())
-            }
+            Some(text) if is_url(text) => Self::Url(text.to_owned()),
             _ => Self::File(path),
         }
     }
+}
+
+/// Returns whether a text is a URL with any scheme (RFC 3986), such as `postgres://db/jobs`.
+fn is_url(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
 impl From<&str> for Database {
@@ -96,6 +100,8 @@ mod tests {
             ("/var/lib/postgres/a.db", true, "/var/lib/postgres/a.db"),
             ("postgres://ann:secret@db/jobs", false, "postgres://db/jobs"),
             ("postgresql://db/jobs", false, "postgresql://db/jobs"),
+            ("mysql://ann:secret@db/jobs", false, "mysql://db/jobs"),
+            ("data/://a.db", true, "data/://a.db"),
         ] {
             let database = Database::from(text);
             assert_eq!((database.file().is_some(), database.to_string()), (is_file, shown.into()));

@@ -29,6 +29,18 @@ fn exits_with(output: &Output, code: i32) -> String {
     printed
 }
 
+#[test]
+fn a_url_in_place_of_a_file_is_refused_without_its_password() {
+    let url = "postgres://ann:secret@db/jobs";
+    for args in
+        [&["verify", url][..], &["verify", "--database", url], &["backup", "--database", url, "x"]]
+    {
+        let printed = exits_with(&longshore(args).output().unwrap(), 2);
+        assert!(printed.contains("postgres://db/jobs is a URL"), "{printed}");
+        assert!(!printed.contains("secret"), "{printed}");
+    }
+}
+
 /// Backs up the database of a server to a file in the directory of the server.
 fn back_up(server: &Server, name: &str) -> PathBuf {
     let copy = server.directory().join(name);

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::server::settings::variables;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Database};
 
 /// Location of the database, given in the same way as for the server.
 #[derive(Debug, Clone, Args)]
@@ -36,9 +36,19 @@ impl DatabaseArgs {
 
     /// Returns the path of the database file.
     pub(crate) fn find(self) -> Result<PathBuf, CliError> {
-        match self.database {
-            Some(database) => Ok(database),
-            None => Ok(config::load_database(self.config.as_deref(), variables())?),
-        }
+        check(match self.database {
+            Some(database) => database,
+            None => config::load_database(self.config.as_deref(), variables())?,
+        })
+    }
+}
+
+/// Returns the path of a database file, which is not a URL. A URL may have a password, so that it must not be shown as it
+/// is.
+pub(crate) fn check(path: PathBuf) -> Result<PathBuf, CliError> {
+    let database = Database::from(path.clone());
+    match database.problem() {
+        Some(problem) => Err(CliError::Usage(format!("the database {database} {problem}"))),
+        None => Ok(path),
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::output::show;
 use crate::cli::output::{Colour, Output};
-use crate::cli::server::database::DatabaseArgs;
+use crate::cli::server::database::{self, DatabaseArgs};
 use crate::store::sqlite::admin::verify::{Check, Report, verify};
 
 /// Arguments of `longshore verify`.
@@ -50,7 +50,7 @@ pub(crate) fn run(args: VerifyArgs) -> Result<(), CliError> {
                 "FILE and --database both name a database; give only one of them".into(),
             ));
         }
-        Some(file) => file,
+        Some(file) => database::check(file)?,
         None => args.database.find()?,
     };
     let report = verify(&path).map_err(CliError::Unusable)?;
