@@ -7,8 +7,7 @@
 //! A call that takes long holds back no others: the number doubles after five seconds in any case.
 //! A provider has recovered when all of its jobs may run at once. Its next refusal begins a new pause.
 //! A provider that was never called, or has recovered, starts with 16 calls at once. The number doubles every 25 ms, in
-//! the hour after a pause every 500 ms, until a refusal, so a burst of jobs does not meet the same refusal with each
-//! of them.
+//! the hour after a pause every 500 ms, until a refusal, so fewer calls of a burst of jobs meet the same refusal.
 
 use std::time::Duration;
 
