@@ -43,7 +43,7 @@ fn valid(request: &ServiceRequest, handle: &Handle) -> Option<Credential> {
     let headers = request.headers().get_all(COOKIE);
     let mut tokens = headers.filter_map(|value| value.to_str().ok()).flat_map(tokens);
     tokens.find_map(|token| {
-        let (claims, key) = handle.check_token(token).ok()?;
+        let (claims, key) = handle.check_token(token, false).ok()?;
         let is_session = claims.subject == Subject::Session;
         let key = key.filter(|_| is_session)?;
         Some(Credential::of_token(Some(key), claims.expires_at.since(handle.now())))
