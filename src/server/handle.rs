@@ -10,6 +10,7 @@ mod own_addresses;
 mod reads;
 mod share;
 pub(crate) mod size;
+pub(in crate::server) mod token_view;
 mod turns;
 mod untaken;
 
