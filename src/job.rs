@@ -183,11 +183,6 @@ pub struct Job {
 }
 
 impl Job {
-    /// Removes what the job was given. A token, which a browser has, shows how the job ends, and not its input.
-    pub(crate) fn hide_input(&mut self) {
-        (self.payload, self.callback, self.then) = (None, None, None);
-    }
-
     /// Sets why the job does not run yet.
     pub(crate) fn set_waiting(&mut self, waiting: Waiting) {
         self.waiting_for = Some(waiting.waiting_for);

@@ -53,7 +53,7 @@ pub use events::{
 };
 pub(crate) use handle::LARGE_BYTES;
 pub(crate) use handle::size::{ByteShare, SizePermit};
-pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight};
+pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight, ChangeNotes};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub(crate) use lease::kinds::bounded_list;

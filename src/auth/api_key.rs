@@ -107,6 +107,11 @@ impl ApiKey {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
+    /// Returns whether the key may make and revoke other keys.
+    pub fn is_unbound_admin(&self) -> bool {
+        is_unbound_admin(self.scopes, &self.queues)
+    }
+
     /// Returns on whose behalf requests with the key are made.
     pub fn principal(&self) -> Principal {
         let queues = QueueAccess::of(&self.queues);
@@ -135,11 +140,15 @@ impl NewKey {
 
     /// Returns whether the key may make and revoke other keys.
     pub fn is_unbound_admin(&self) -> bool {
-        self.scopes.has_any(Scopes::of(&[Scope::Admin])) && self.queues.is_empty()
+        is_unbound_admin(self.scopes, &self.queues)
     }
 
-    /// Returns what is wrong with the key, with a JSON pointer to the field.
+    /// Returns what is wrong with the key, with a JSON pointer to the field of a request to create it.
     pub fn problem(&self, now: Timestamp) -> Option<(&'static str, String)> {
+        if self.name.as_str().bytes().all(|letter| letter.is_ascii_digit()) {
+            let why = "must not consist of digits only, because it would look like the id of a key";
+            return Some(("/name", why.into()));
+        }
         if self.scopes.is_empty() {
             return Some(("/scopes", "must list at least one of submit, read, work, admin".into()));
         }
@@ -147,10 +156,24 @@ impl NewKey {
             return Some(("/queues", format!("must list at most {MAX_PATTERNS} patterns")));
         }
         if self.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Some(("/expires_at", "must be in the future".into()));
+            let why = "must be longer than 0s: the key would have expired already";
+            return Some(("/expires_in", why.into()));
         }
         None
     }
+}
+
+fn is_unbound_admin(scopes: Scopes, queues: &[QueuePattern]) -> bool {
+    scopes.has_any(Scopes::of(&[Scope::Admin])) && queues.is_empty()
+}
+
+/// Returns whether any of the keys is valid at `now` and may make other keys. Without one, new keys can only be made
+/// in the database.
+pub(crate) fn can_make_keys<'a>(
+    keys: impl IntoIterator<Item = &'a ApiKey>,
+    now: Timestamp,
+) -> bool {
+    keys.into_iter().any(|key| key.is_valid_at(now) && key.is_unbound_admin())
 }
 
 /// A stored API key: with the digest of its secret.
@@ -204,7 +227,9 @@ mod tests {
         assert!(key.problem(now).is_none() && key.is_unbound_admin());
         let pointer = |key: NewKey| key.problem(now).map(|(pointer, _)| pointer);
         assert_eq!(pointer(NewKey { scopes: Scopes::default(), ..key.clone() }), Some("/scopes"));
-        assert_eq!(pointer(NewKey { expires_at: Some(now), ..key.clone() }), Some("/expires_at"));
+        assert_eq!(pointer(NewKey { expires_at: Some(now), ..key.clone() }), Some("/expires_in"));
+        let of_digits = NewKey::admin("007".parse().unwrap());
+        assert_eq!(pointer(of_digits), Some("/name"));
         let patterns = vec!["a*".parse().unwrap(); MAX_PATTERNS + 1];
         let bound = NewKey { queues: patterns, ..key };
         assert!(!bound.is_unbound_admin());

@@ -131,13 +131,10 @@ pub(super) async fn list(request: HttpRequest, handle: ReqData<Handle>) -> Handl
 
 pub(super) async fn status(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
     let id: JobId = query::id(&request)?;
-    let mut job = match prefer::wait(&request)?.span() {
+    let job = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait(id, span).await?,
         None => handle.job(id).await?,
     };
-    if handle.acts_for_token() {
-        job.hide_input();
-    }
     Ok(ok(&job))
 }
 

@@ -11,3 +11,4 @@ pub(super) mod json_list;
 mod openai_client;
 pub(super) mod prefer;
 pub(super) mod query;
+mod waits;

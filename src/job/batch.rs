@@ -88,11 +88,6 @@ pub struct RetriedBatch {
 }
 
 impl Batch {
-    /// Removes what the batch was given, which the holder of a token does not see.
-    pub(crate) fn hide_input(&mut self) {
-        (self.callback, self.then) = (None, None);
-    }
-
     /// Returns the number of jobs that are in a final state or deleted.
     pub fn done(&self) -> i64 {
         self.total - self.counts.live()

@@ -48,6 +48,7 @@ impl Handle {
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
         check_count(ids.len()).map_err(|problem| Error::Invalid(vec![problem]))?;
         let (unique, positions) = deduplicate(&ids);
+        self.note_jobs(&unique);
         let bytes = unique.len() * size_of::<Write>();
         let writes = unique.into_iter().map(|job| action.write(job)).collect();
         let write = self.within_access(Write::Each(writes));

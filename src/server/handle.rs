@@ -4,12 +4,14 @@
 mod access;
 mod answers;
 pub(in crate::server) mod bounds;
+mod change_notes;
 mod compute;
 pub(crate) mod light_bodies;
 mod own_addresses;
 mod reads;
 mod share;
 pub(crate) mod size;
+pub(in crate::server) mod token_view;
 mod turns;
 mod untaken;
 
@@ -47,6 +49,7 @@ use size::{ByteShare, SIZE_UNIT};
 
 pub(crate) use answers::{AnswerBudget, AnswerShare, AnswerWeight};
 pub use bounds::MAX_FEEDS;
+pub(crate) use change_notes::ChangeNotes;
 pub(crate) use compute::LARGE_BYTES;
 
 /// Maximum time that one call waits for the end of a job or batch; also the limit of `?wait=`.
@@ -100,6 +103,8 @@ pub struct Handle {
     has_token: bool,
     /// Whether a client acts that needed no key, because none was ever created.
     is_keyless: bool,
+    /// Notes about what the request of the principal changes, if they are logged.
+    notes: Option<ChangeNotes>,
 }
 
 /// Result of a submission that may repeat an earlier one with the same idempotency key.
@@ -127,6 +132,7 @@ impl Handle {
             key: None,
             has_token: false,
             is_keyless: false,
+            notes: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod mounted;
 mod python_worker;
 pub(crate) mod secrets;
 mod shared_server;
+mod token_view;
 mod tokens;
 mod visibility;
 

@@ -13,6 +13,9 @@ pub const RESOURCE_NAME: &str = "longshore:page";
 /// Path of the page to sign in.
 pub(crate) const LOGIN: &str = "/login";
 
+/// Path of the form to sign out.
+pub(crate) const LOGOUT: &str = "/logout";
+
 /// Name of the cookie that holds the session of a user who has signed in.
 pub(crate) const SESSION_COOKIE: &str = "longshore_session";
 
@@ -59,7 +62,7 @@ pub const PAGES: &[Page] = &[
     page(Method::Post, "/keys/{id}/revoke", Access::AllQueues),
     page(Method::Get, LOGIN, Access::Public),
     page(Method::Post, LOGIN, Access::Public),
-    page(Method::Post, "/logout", Access::Public),
+    page(Method::Post, LOGOUT, Access::Public),
     page(Method::Get, "/assets/style.css", Access::Public),
     page(Method::Get, "/assets/script.js", Access::Public),
     page(Method::Get, "/assets/icon.svg", Access::Public),

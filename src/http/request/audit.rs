@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::web::Data;
 use tracing::Level;
 
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
-use crate::api::routes::pages::LOGIN;
+use crate::api::routes::pages::{LOGIN, LOGOUT};
 use crate::auth::hidden::without_secret;
 use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::session;
 use crate::http::request::auth::target::Target;
 use crate::http::request::client::origin_of;
 use crate::job::problem::Quoted;
-use crate::server::Handle;
+use crate::server::{ChangeNotes, Handle};
 
 /// Target of the lines in the log.
 const TARGET: &str = "longshore::audit";
@@ -38,6 +40,8 @@ pub(super) struct Audit {
     id: Option<String>,
     client: Option<String>,
     is_frequent: bool,
+    /// What the handlers say about the change.
+    notes: Option<ChangeNotes>,
     /// Status of the answer; `None` if the client did not wait for it.
     status: Option<u16>,
 }
@@ -60,8 +64,14 @@ impl Audit {
         }
         let path = request.match_info().as_str();
         let id = target.id(path);
+        let key = match target.pattern {
+            // It needs no key, so that a session that has ended can be left as well.
+            Some(LOGOUT) => session::key(request),
+            _ => credential.and_then(Credential::key).cloned(),
+        };
+        let notes = request.extensions_mut().get_mut::<Handle>().map(Handle::note_changes);
         Some(Self {
-            key: credential.and_then(Credential::key).cloned(),
+            key,
             method: Quoted(request.method().as_str()).to_string().trim_matches('"').to_owned(),
             route: target.pattern.map_or_else(|| without_secret(path), str::to_owned),
             id: id.map(|id| match id.bytes().all(|letter| letter.is_ascii_alphanumeric()) {
@@ -70,6 +80,7 @@ impl Audit {
             }),
             client: client_of(request),
             is_frequent,
+            notes,
             status: None,
         })
     }
@@ -98,11 +109,14 @@ impl Drop for Audit {
         let Self { method, route, id, client, status, .. } = self;
         let key = self.key.as_ref().map_or("none".into(), |key| key.id().to_string());
         let key_name = self.key.as_ref().map(|key| key.name().as_str());
-        let (id, client) = (id.as_deref(), client.as_deref());
+        let changes = self.notes.as_ref().map(ChangeNotes::changes).unwrap_or_default();
+        let id = id.as_deref().or(changes.created.as_deref());
+        let (jobs, client) = (changes.jobs, client.as_deref());
+        let job_ids = jobs.map(|_| changes.job_ids.as_str());
         if self.is_frequent {
             tracing::debug!(target: TARGET, key, key_name, %method, %route, id, status, client, "request");
         } else {
-            tracing::info!(target: TARGET, key, key_name, %method, %route, id, status, client, "change");
+            tracing::info!(target: TARGET, key, key_name, %method, %route, id, jobs, job_ids, status, client, "change");
         }
     }
 }

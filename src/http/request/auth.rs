@@ -64,7 +64,7 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         if let Some(credential) = session::credential(request, handle)? {
             return admit(request, handle, access, credential).map(Some);
         }
-        if handle.config().keyless_loopback && is_direct_and_local(request) {
+        if is_trusted(request, handle) {
             act_for(request, handle, Principal::TRUSTED);
             return Ok(None);
         }
@@ -78,7 +78,7 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
 /// Admits a request that needs no key because none was ever created. Returns the credential that ends with that,
 /// unless the same request would need none later either.
 fn admit_without_key(request: &ServiceRequest, handle: &Handle) -> Option<Credential> {
-    if handle.config().keyless_loopback && is_direct_and_local(request) {
+    if is_trusted(request, handle) {
         act_for(request, handle, Principal::TRUSTED);
         return None;
     }
@@ -143,6 +143,11 @@ fn missing_scope(access: Access, principal: &Principal) -> Rejection {
     let detail =
         format!("this needs a key with the scope {access}{admin}; the key has {has}{bound}");
     Rejection::new(ProblemType::MissingScope, detail)
+}
+
+/// Returns whether a request never needs a key: one of this machine, with `keyless_loopback`.
+fn is_trusted(request: &ServiceRequest, handle: &Handle) -> bool {
+    handle.config().keyless_loopback && is_direct_and_local(request)
 }
 
 /// Returns whether a request comes from this machine, and no proxy has passed it on.

@@ -21,14 +21,12 @@ use crate::http::request::auth::credential::Credential;
 use crate::http::request::auth::key_end::unless_ended;
 use crate::http::request::auth::session;
 use crate::http::request::client::origin_of;
-use crate::http::request::{auth, cors, openai_client, prefer};
+use crate::http::request::waits::may_wait;
+use crate::http::request::{auth, cors, openai_client};
 use crate::http::response::rate_headers;
 use crate::http::response::weighed::{AnswerBody, end_with, weigh};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
-
-/// Path of requests for leases, which wait as their body says.
-const LEASES: &str = "/v1/leases";
 
 /// Names the relation of the page that sent a request to this server.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -72,17 +70,6 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
         rate_headers::add(response.headers_mut(), rate);
     }
     Ok(cors::allow(end_with(response, credential), origin))
-}
-
-/// Returns whether a request may wait for something else than the store. All others end soon by themselves, and the
-/// handle refuses a write with a key that has ended.
-fn may_wait(request: &ServiceRequest) -> bool {
-    // Decoded, as the router sees it.
-    let path = request.match_info().as_str();
-    let is_change = path.starts_with("/v1/") && path != LEASES && !request.method().is_safe();
-    !is_change
-        || !request.query_string().is_empty()
-        || request.headers().contains_key(prefer::PREFER)
 }
 
 /// Returns why a request is refused.

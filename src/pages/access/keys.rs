@@ -7,7 +7,7 @@ use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
-use crate::auth::api_key::ApiKey;
+use crate::auth::api_key::{ApiKey, can_make_keys};
 use crate::auth::key_id::KeyId;
 use crate::job::Timestamp;
 use crate::pages::access::permissions::Permissions;
@@ -45,13 +45,16 @@ struct KeyRow {
     is_valid: bool,
     /// Whether the user has signed in with the key.
     is_own: bool,
+    /// Whether no other key can create keys.
+    is_last_admin: bool,
 }
 
 impl KeyRow {
-    fn new(key: &ApiKey, own: Option<KeyId>, now: Timestamp) -> Self {
+    fn new(key: &ApiKey, keys: &[ApiKey], own: Option<KeyId>, now: Timestamp) -> Self {
         let relative = |at| RelativeTime::new(at, now);
         let queues: Vec<&str> = key.queues.iter().map(|pattern| pattern.as_str()).collect();
         let is_valid = key.is_valid_at(now);
+        let others = keys.iter().filter(|other| other.id != key.id);
         Self {
             id: key.id,
             name: key.name.to_string(),
@@ -67,6 +70,7 @@ impl KeyRow {
             },
             is_valid,
             is_own: own == Some(key.id),
+            is_last_admin: key.is_unbound_admin() && !can_make_keys(others, now),
         }
     }
 }
@@ -86,6 +90,8 @@ struct KeysPage {
     created: Option<NewSecret>,
     /// Whether no key is needed yet.
     is_keyless: bool,
+    /// Whether the last key that could create others was just revoked.
+    is_locked_out: bool,
 }
 
 impl KeysPage {
@@ -96,10 +102,11 @@ impl KeysPage {
         let own = handle.principal().key;
         Ok(Self {
             layout: Layout::fixed(Permissions::of(handle), "Keys", NavItem::Keys),
-            keys: keys.iter().map(|key| KeyRow::new(key, own, now)).collect(),
+            keys: keys.iter().map(|key| KeyRow::new(key, &keys, own, now)).collect(),
             form: KeyForm::default(),
             created: None,
             is_keyless: !handle.needs_key(),
+            is_locked_out: false,
         })
     }
 }
@@ -137,6 +144,11 @@ async fn create(request: HttpRequest, body: Payload, handle: ReqData<Handle>) ->
 
 async fn revoke_key(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     form::read_small(&request, body, &handle, MAX_FORM_BYTES).await?;
-    handle.revoke_key(path_id(&request, "key")?).await?;
+    let revoked = handle.revoke_key(path_id(&request, "key")?).await?;
+    let needs_admin = revoked.is_unbound_admin() && !handle.config().keyless_loopback;
+    if needs_admin && !can_make_keys(&handle.keys().await?, handle.now()) {
+        let page = KeysPage { is_locked_out: true, ..KeysPage::read(&handle).await? };
+        return Ok(render_with_status(StatusCode::OK, &page));
+    }
     redirect_to("/keys")
 }

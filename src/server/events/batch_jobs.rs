@@ -154,6 +154,7 @@ impl BatchJobEvents {
     /// Adds the events of an update. The end of the batch comes after those of all its jobs.
     fn push_events(&mut self, update: BatchUpdate) {
         let BatchUpdate { batch, ended, last, has_more } = update;
+        let batch = self.handle.shown(batch);
         let is_over = batch.finished_at.is_some();
         let has_changed = self.returned.as_ref() != Some(&batch);
         if has_changed && !is_over {
@@ -162,7 +163,8 @@ impl BatchJobEvents {
         }
         for (seq, result) in ended {
             let position = BatchPosition { seq, has_ended: false };
-            self.ready.push_back((position, BatchEvent::Job(Box::new(result))));
+            let result = Box::new(self.handle.shown(result));
+            self.ready.push_back((position, BatchEvent::Job(result)));
         }
         self.has_more = has_more;
         self.has_ended = is_over && !has_more;

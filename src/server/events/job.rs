@@ -172,10 +172,7 @@ impl JobEvents {
         // The last event is the whole job. It is read before any event is added, so that a failed or
         // dropped read leaves this stream as it was.
         let whole_job = if is_final && has_changed {
-            let mut whole_job = self.handle.read_job(self.id).await?;
-            if self.handle.acts_for_token() {
-                whole_job.hide_input();
-            }
+            let whole_job = self.handle.read_job(self.id).await?;
             if !whole_job.state.is_final() {
                 // The job was retried in between, so another notification is on its way.
                 return Ok(());
@@ -191,7 +188,8 @@ impl JobEvents {
 
     /// Adds the events of an update: failures first, then log lines, then the state or the progress.
     fn push_events(&mut self, update: JobUpdate, whole_job: Option<Job>, fingerprint: [i64; 6]) {
-        let JobUpdate { mut job, log } = update;
+        let JobUpdate { job, log } = update;
+        let mut job = self.handle.shown(job);
         let failures = job.failures.take().unwrap_or_default();
         for failure in failures.into_iter().skip(self.position.failures as usize) {
             self.position.failures += 1;

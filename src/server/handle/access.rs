@@ -21,6 +21,7 @@ impl Handle {
             key: None,
             has_token: false,
             is_keyless: false,
+            notes: None,
         }
     }
 

@@ -128,6 +128,7 @@ impl Handle {
 
     /// Takes a permit for a client that waits or subscribes to one job or batch.
     pub(in crate::server) fn wait_permit(&self) -> Result<HeldPermit, Error> {
+        self.check_key_valid()?;
         let waits = &self.inner.bounds.waits;
         let of_key = self.count_wait()?;
         Ok(HeldPermit { _of_server: try_acquire(&waits.permits, 1)?, _of_key: [of_key, None] })

@@ -31,7 +31,8 @@ impl Handle {
                 self.point_read(move |store, _| store.job_and_pause(id)).await?
             }
         };
-        found.ok_or_else(|| Error::no_job(id))
+        let (job, is_paused) = found.ok_or_else(|| Error::no_job(id))?;
+        Ok((self.shown(job), is_paused))
     }
 
     /// Reads one job, with what it waits for. The caller must hold a permit.
@@ -48,10 +49,6 @@ impl Handle {
     /// Reads one batch. The caller must hold a permit.
     pub(in crate::server) async fn read_batch(&self, id: BatchId) -> Result<Batch, Error> {
         let batch = self.point_read(move |store, _| store.batch(id)).await?;
-        let mut batch = batch.ok_or_else(|| Error::no_batch(id))?;
-        if self.acts_for_token() {
-            batch.hide_input();
-        }
-        Ok(batch)
+        Ok(self.shown(batch.ok_or_else(|| Error::no_batch(id))?))
     }
 }

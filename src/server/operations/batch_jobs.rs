@@ -123,6 +123,7 @@ impl Handle {
         if jobs.is_empty() {
             return Ok(0);
         }
+        self.note_jobs(&jobs);
         let bytes = jobs.len() * size_of::<JobId>();
         let write = Write::RetryBatch { batch, jobs, states: states.to_vec() };
         match self.write(self.within_access(write), bytes).await? {

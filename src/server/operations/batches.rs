@@ -59,7 +59,9 @@ impl Handle {
     pub(crate) async fn read_results(&self, query: ResultQuery) -> Result<ResultPage, Error> {
         let _permit = self.list_read_permit()?;
         let page = self.list_read(move |store, _| store.batch_results(&query)).await?;
-        page.ok_or_else(|| Error::no_batch(query.batch))
+        let ResultPage { results, next } = page.ok_or_else(|| Error::no_batch(query.batch))?;
+        let results = results.into_iter().map(|result| self.shown(result)).collect();
+        Ok(ResultPage { results, next })
     }
 
     /// Closes an open batch: no more jobs can be added, and it ends with the last of its jobs, at once if none is

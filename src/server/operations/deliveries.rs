@@ -60,12 +60,7 @@ impl Handle {
     async fn deliveries(&self, owner: Owner) -> Result<Option<Vec<DeliveryStatus>>, Error> {
         let _permit = self.list_read_permit()?;
         let found = self.list_read(move |store, _| store.deliveries(owner, MAX_DELIVERIES)).await?;
-        let is_hidden = self.acts_for_token();
-        let shown = |delivery: DeliveryStatus| match is_hidden {
-            true => delivery.without_receiver(),
-            false => delivery,
-        };
-        Ok(found.map(|found| found.into_iter().map(shown).collect()))
+        Ok(found.map(|found| found.into_iter().map(|delivery| self.shown(delivery)).collect()))
     }
 
     /// Reads a delivery of a job or batch. The caller must hold a permit.

@@ -58,6 +58,7 @@ impl Handle {
     async fn store_key(self, key: NewKey, digest: KeyDigest) -> Result<ApiKey, Error> {
         let key = key_of(self.write(Write::CreateKey(key, digest), 0).await?)?;
         self.keyring().add(&StoredKey { key: key.clone(), digest });
+        self.note_created(key.id);
         Ok(key)
     }
 
@@ -142,7 +143,7 @@ pub(crate) fn check_new_key(
     if key.expires_at.is_some() {
         let why = "the first key must not expire: from then on every request needs a key, and after its end \
                    nobody could create another";
-        return Err(Problem::new("/expires_at", why));
+        return Err(Problem::new("/expires_in", why));
     }
     Ok(())
 }

@@ -59,11 +59,15 @@ impl Handle {
 
     /// Returns the claims of a token, and its key, if it was made with one.
     ///
+    /// A token that was made without a key is valid as long as a request without a key is: until the first key is
+    /// created, or for good if the request never needs one (`needs_no_key`).
+    ///
     /// # Errors
-    /// Returns [`InvalidToken`] if the token is not valid, or its key has ended.
+    /// Returns [`InvalidToken`] if the token is not valid, its key has ended, or it has none and a key is needed.
     pub(crate) fn check_token(
         &self,
         token: &str,
+        needs_no_key: bool,
     ) -> Result<(Claims, Option<Arc<KeyEntry>>), InvalidToken> {
         let (keyring, now) = (self.keyring(), self.now());
         let claims = keyring.signer().check(token, now)?;
@@ -73,6 +77,7 @@ impl Handle {
         }
         let key = match claims.key {
             Some(id) => Some(keyring.find_id(id, now).ok_or(InvalidToken)?),
+            None if keyring.needs_key() && !needs_no_key => return Err(InvalidToken),
             None => None,
         };
         Ok((claims, key))

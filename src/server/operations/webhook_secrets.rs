@@ -37,7 +37,9 @@ impl Handle {
         name: WebhookSecretName,
     ) -> Result<RevealedWebhookSecret, Error> {
         let secret = random_webhook_secret()?;
-        self.reveal(Write::CreateWebhookSecret(name, secret)).await
+        let revealed = self.reveal(Write::CreateWebhookSecret(name, secret)).await?;
+        self.note_created(&revealed.info.name);
+        Ok(revealed)
     }
 
     /// Replaces the value of a webhook secret. For the time `overlap`, at most

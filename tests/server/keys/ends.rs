@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Key, bearer, call, create, first_key};
+use crate::kit::leases::{lease, remote};
 use crate::kit::{Connection, Events, Server, Setup, eventually, sleep};
 
 /// Maximum time until a stream or a wait has ended after its key.
@@ -23,6 +24,41 @@ fn wait_with(server: &Server, key: &Key, path: &str) -> Connection {
     connection
 }
 
+/// Sends a request with a body of which the last bytes are missing, and returns its connection.
+fn begin_post(
+    server: &Server,
+    key: Option<&Key>,
+    path: &str,
+    body: &str,
+    missing: usize,
+) -> Connection {
+    let authorization = key.map(|key| format!("authorization: {}\r\n", bearer(key)));
+    let mut connection = server.connect();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\n{}content-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        server.addr(),
+        authorization.unwrap_or_default(),
+        body.len()
+    );
+    connection.send(head).unwrap();
+    connection.send(&body[..body.len() - missing]).unwrap();
+    connection
+}
+
+/// Waits until each thread of the server has read what had arrived: it answers some of these requests.
+fn let_requests_arrive(server: &Server) {
+    for _ in 0..64 {
+        server.get("/healthz").expect(200);
+    }
+}
+
+/// Returns a watch of a lease that goes on.
+fn watch_of(leased: &Value) -> String {
+    let lease = json!({"id": leased["id"], "lease_token": leased["lease_token"]});
+    json!({"leases": [lease], "wait": "50s"}).to_string()
+}
+
 fn open_events(server: &Server, key: &Key, path: &str) -> Events {
     Events::open(server.connect(), path, &[("authorization", &bearer(key))])
 }
@@ -32,9 +68,22 @@ fn open_events(server: &Server, key: &Key, path: &str) -> Events {
 fn assert_all_end(server: &Server, ops: &Key, key: &Key, end: impl FnOnce()) {
     let job = json!({"kind": "sleep", "payload": {"duration": "1h"}});
     let id = call(server, ops, "POST", "/v1/jobs", Some(&job)).expect(202)["id"].clone();
-    let mut streams = [format!("/v1/jobs/{id}/events"), "/v1/events".into()]
-        .map(|path| open_events(server, key, &path));
-    let mut waits = [wait_with(server, key, &format!("/v1/jobs/{id}?wait=50s"))];
+    let batch = json!({"jobs": [job]});
+    let batch = call(server, ops, "POST", "/v1/batches", Some(&batch)).expect(202)["id"].clone();
+    let mut streams = [
+        format!("/v1/jobs/{id}/events"),
+        "/v1/events".into(),
+        format!("/v1/batches/{batch}/events"),
+        format!("/v1/batches/{batch}/events?jobs=true"),
+    ]
+    .map(|path| open_events(server, key, &path));
+    let mut waits = [
+        format!("/v1/jobs/{id}?wait=50s"),
+        format!("/v1/batches/{batch}?wait=50s"),
+        format!("/v1/batches/{batch}/results?wait=50s"),
+        format!("/v1/batches/{batch}/results?wait=50s&format=ndjson"),
+    ]
+    .map(|path| wait_with(server, key, &path));
     let mut other = open_events(server, ops, "/v1/events");
     // All of them are under way.
     streams[0].expect_next();
@@ -95,16 +144,8 @@ fn a_worker_that_waits_for_jobs_is_refused_when_its_key_ends() {
     let server = Server::start();
     let ops = first_key(&server);
     let key = create(&server, &ops, &json!({"name": "w", "scopes": ["work"]}));
-    let mut connection = server.connect();
     let body = json!({"worker": "w", "wait": "50s", "queues": ["default"]}).to_string();
-    let head = format!(
-        "POST /v1/leases HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        server.addr(),
-        bearer(&key),
-        body.len()
-    );
-    connection.send(head).unwrap();
+    let mut connection = begin_post(&server, Some(&key), "/v1/leases", &body, 0);
     eventually("the key was used", || {
         let keys = call(&server, &ops, "GET", "/v1/keys", None).expect(200);
         keys["keys"][1]["last_used_at"].is_string().then_some(())
@@ -113,6 +154,44 @@ fn a_worker_that_waits_for_jobs_is_refused_when_its_key_ends() {
     let revoked_at = Instant::now();
     connection.answer().unwrap().problem(401);
     assert!(revoked_at.elapsed() < SOON, "{:?}", revoked_at.elapsed());
+}
+
+#[test]
+fn a_watch_of_leases_is_refused_when_its_key_ends() {
+    let server = Server::start();
+    server.submit(&remote(1));
+    let ops = first_key(&server);
+    let key = create(&server, &ops, &json!({"name": "w", "scopes": ["work"]}));
+    let jobs = call(&server, &key, "POST", "/v1/leases", Some(&json!({}))).expect(200);
+    let body = watch_of(&jobs["jobs"][0]);
+    // The body of the second one arrives after the end of the key.
+    let mut watch = begin_post(&server, Some(&key), "/v1/leases/watch", &body, 0);
+    let mut late = begin_post(&server, Some(&key), "/v1/leases/watch", &body, 1);
+    let_requests_arrive(&server);
+    call(&server, &ops, "DELETE", &format!("/v1/keys/{}", key.id), None).expect(200);
+    let revoked_at = Instant::now();
+    late.send("}").unwrap();
+    for waiting in [&mut watch, &mut late] {
+        assert_eq!(waiting.answer().unwrap().problem(401), "the key is not valid");
+    }
+    assert!(revoked_at.elapsed() < SOON, "{:?}", revoked_at.elapsed());
+}
+
+#[test]
+fn a_watch_of_leases_that_began_without_a_key_ends_when_the_first_key_is_created() {
+    let server = Server::start();
+    server.submit(&remote(1));
+    let body = watch_of(&lease(&server, 1, &json!({}))[0]);
+    let mut watch = begin_post(&server, None, "/v1/leases/watch", &body, 0);
+    let mut late = begin_post(&server, None, "/v1/leases/watch", &body, 1);
+    let_requests_arrive(&server);
+    first_key(&server);
+    let created_at = Instant::now();
+    late.send("}").unwrap();
+    for waiting in [&mut watch, &mut late] {
+        waiting.answer().unwrap().problem(401);
+    }
+    assert!(created_at.elapsed() < SOON, "{:?}", created_at.elapsed());
 }
 
 #[test]
@@ -167,16 +246,7 @@ fn a_connection_that_stays_open_has_each_of_its_requests_checked() {
 
 /// Sends the head of a submission without a key, and all of its body but the last byte.
 fn begin_submission(server: &Server) -> Connection {
-    let body = sleep("1ms").to_string();
-    let mut connection = server.connect();
-    let head = format!(
-        "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        server.addr(),
-        body.len()
-    );
-    connection.send(head).unwrap();
-    connection.send(&body[..body.len() - 1]).unwrap();
-    connection
+    begin_post(server, None, "/v1/jobs", &sleep("1ms").to_string(), 1)
 }
 
 #[test]
@@ -189,19 +259,10 @@ fn what_began_without_a_key_ends_when_the_first_key_is_created() {
     let mut wait = server.connect();
     let head = format!("GET /v1/jobs/{job}?wait=50s HTTP/1.1\r\nhost: {}\r\n\r\n", server.addr());
     wait.send(head).unwrap();
-    let mut lease = server.connect();
     let body = json!({"worker": "w", "wait": "50s", "queues": ["default"]}).to_string();
-    let head = format!(
-        "POST /v1/leases HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        server.addr(),
-        body.len()
-    );
-    lease.send(head).unwrap();
+    let mut lease = begin_post(&server, None, "/v1/leases", &body, 0);
     let mut submission = begin_submission(&server);
-    // Each thread of the server has read what had arrived before it answers one of these.
-    for _ in 0..64 {
-        server.get("/healthz").expect(200);
-    }
+    let_requests_arrive(&server);
     let ops = first_key(&server);
     let created_at = Instant::now();
     let needed = "a key is needed: send Authorization: Bearer with a key";
@@ -223,9 +284,7 @@ fn what_began_without_a_key_goes_on_if_this_machine_needs_none() {
     let server = Setup::new().config("keyless_loopback = true").start();
     let mut stream = Events::open(server.connect(), "/v1/events", &[]);
     let mut submission = begin_submission(&server);
-    for _ in 0..64 {
-        server.get("/healthz").expect(200);
-    }
+    let_requests_arrive(&server);
     first_key(&server);
     submission.send("}").unwrap();
     submission.answer().unwrap().expect(202);

@@ -128,7 +128,7 @@ fn the_first_key_must_be_able_to_create_others() {
     let expires = json!({"name": "shop", "scopes": ["admin"], "expires_in": "90d"});
     let refused = server.post("/v1/keys", &expires);
     assert!(refused.problem(422).contains("the first key must not expire"));
-    assert_eq!(pointers(&refused), ["/expires_at"]);
+    assert_eq!(pointers(&refused), ["/expires_in"]);
     server.get("/v1/jobs").expect(200);
     server.post("/v1/keys", &json!({"name": "ops", "scopes": ["admin"]})).expect(201);
 }

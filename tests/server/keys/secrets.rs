@@ -3,9 +3,10 @@
 mod everywhere;
 pub(crate) mod traces;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{call, create, damaged, first_key};
+use crate::kit::leases::remote;
 use crate::kit::{Server, Setup, echo, eventually, pointers};
 
 #[test]
@@ -50,7 +51,7 @@ fn every_invalid_field_of_a_key_is_named() {
         (json!({"name": "a", "scopes": ["all"]}), 422, "/scopes/0"),
         (json!({"name": "a", "scopes": ["read"], "queues": ["A"]}), 422, "/queues/0"),
         (json!({"name": "a", "scopes": ["read"], "queues": vec!["a"; 33]}), 422, "/queues"),
-        (json!({"name": "a", "scopes": ["read"], "expires_in": "0s"}), 422, "/expires_at"),
+        (json!({"name": "a", "scopes": ["read"], "expires_in": "0s"}), 422, "/expires_in"),
         (json!({"name": "a", "scopes": ["read"], "expires_in": "soon"}), 422, "/expires_in"),
         (json!({"name": "a", "scopes": ["read"], "secret": "x"}), 422, "/secret"),
     ];
@@ -77,6 +78,36 @@ fn a_name_is_free_again_when_its_key_was_revoked() {
     let keys = call(&server, &ops, "GET", "/v1/keys", None).expect(200);
     assert_eq!(keys["keys"][2]["queues"], json!(["shop.*"]));
     assert_eq!(keys["keys"][2]["scopes"], json!(["read"]));
+}
+
+#[test]
+fn the_line_of_a_change_names_what_its_path_does_not() {
+    let server = Server::start();
+    let ops = first_key(&server);
+    create(&server, &ops, &json!({"name": "shop", "scopes": ["submit"]}));
+    let batch = json!({"jobs": [remote(1), remote(2), remote(3)]});
+    call(&server, &ops, "POST", "/v1/batches", Some(&batch)).expect(202);
+    let change = |path: &str, body: &Value| call(&server, &ops, "POST", path, Some(body));
+    change("/v1/jobs/cancel", &json!({"ids": [1, 2, 1, "x"]})).expect(200);
+    change("/v1/batches/1/retry?state=cancelled", &json!({})).expect(200);
+    change("/v1/webhook-secrets", &json!({"name": "hook"})).expect(201);
+    let lines = eventually("the last line", || {
+        let log = server.log();
+        let lines = log.lines().filter(|line| line.contains("longshore::audit"));
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.last().is_some_and(|line| line.contains("webhook-secrets")).then_some(lines)
+    });
+    let named = |route: &str| lines.iter().rfind(|line| line.contains(route)).unwrap().clone();
+    let expected = [
+        ("/v1/keys", "id=\"2\""),
+        ("/v1/jobs/cancel", "jobs=2 job_ids=\"1,2\""),
+        ("/v1/batches/{id}/retry", "id=\"1\" jobs=2 job_ids=\"1,2\""),
+        ("/v1/webhook-secrets", "id=\"hook\""),
+    ];
+    for (route, what) in expected {
+        assert!(named(route).contains(what), "{what}: {}", named(route));
+    }
+    assert!(!named("/v1/keys").contains("jobs="), "{}", named("/v1/keys"));
 }
 
 #[test]

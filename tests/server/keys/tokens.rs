@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use super::{Key, call, create, first_key};
 use crate::kit::http::request;
 use crate::kit::leases::remote;
-use crate::kit::{Events, Response, Server, Setup, echo, eventually};
+use crate::kit::{Events, Response, Server, Setup, echo, eventually, sleep};
 
 /// Returns a token for what is at `path`, such as `/v1/jobs/1`.
-fn token(server: &Server, key: &Key, path: &str, body: Option<&Value>) -> String {
+pub(super) fn token(server: &Server, key: &Key, path: &str, body: Option<&Value>) -> String {
     let response = call(server, key, "POST", &format!("{path}/token"), body);
     let made = response.expect(201);
     assert_eq!(response.header("cache-control"), Some("no-store"));
     made["token"].as_str().unwrap().to_owned()
 }
 
-fn with_token(server: &Server, method: &str, path: &str, token: &str) -> Response {
+pub(super) fn with_token(server: &Server, method: &str, path: &str, token: &str) -> Response {
     let authorization = format!("Bearer {token}");
     server.request(method, path, &[("authorization", &authorization)], b"")
 }
@@ -240,16 +240,29 @@ fn the_limit_of_unfinished_jobs_is_answered_with_429() {
 }
 
 #[test]
-fn a_token_shows_how_a_job_ends_and_not_its_payload() {
+fn a_token_that_was_made_without_a_key_ends_when_the_first_key_is_created() {
     let server = Server::start();
-    let id = server.submit(&echo("private"));
-    let ops = first_key(&server);
-    let token = token(&server, &ops, &format!("/v1/jobs/{id}"), None);
-    let job = with_token(&server, "GET", &format!("/v1/jobs/{id}?wait=10s"), &token).expect(200);
-    assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!("private")));
-    assert_eq!(job.get("payload"), None, "{job}");
+    let id = server.submit(&sleep("1h"));
+    let made = server.post_empty(&format!("/v1/jobs/{id}/token")).expect(201);
+    let token = made["token"].as_str().unwrap();
     let path = format!("/v1/jobs/{id}/events?token={token}");
-    let mut events = crate::kit::Events::open(server.connect(), &path, &[]);
-    let last = std::iter::from_fn(|| events.next()).last().unwrap();
-    assert_eq!((&last.data["state"], last.data.get("payload")), (&json!("completed"), None));
+    let mut events = Events::open(server.connect(), &path, &[]);
+    events.expect_next();
+    with_token(&server, "GET", &format!("/v1/jobs/{id}"), token).expect(200);
+    first_key(&server);
+    events.read_to_end();
+    let answer = with_token(&server, "GET", &format!("/v1/jobs/{id}"), token).problem(401);
+    assert_eq!(answer, "the token is not valid, or it has expired");
+}
+
+#[test]
+fn a_token_that_was_made_without_a_key_stays_valid_for_requests_that_never_need_one() {
+    let server = Setup::new().config("keyless_loopback = true").start();
+    let id = server.submit(&sleep("1h"));
+    let made = server.post_empty(&format!("/v1/jobs/{id}/token")).expect(201);
+    let path = format!("/v1/jobs/{id}?token={}", made["token"].as_str().unwrap());
+    first_key(&server);
+    server.get(&path).expect(200);
+    let forwarded = [("x-forwarded-for", "203.0.113.7")];
+    server.request("GET", &path, &forwarded, b"").problem(401);
 }

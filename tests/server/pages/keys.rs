@@ -74,8 +74,13 @@ fn keys_are_listed_created_and_revoked() {
     assert!(text.contains(">revoked<") && !text.contains("<form"), "{text}");
     assert_eq!(session.send("/keys/99/revoke", "").status, 404);
     assert_eq!(session.send("/keys/x/revoke", "").status, 404);
-    // The own key ends the session.
-    assert_eq!(session.send("/keys/1/revoke", "").status, 303);
+    // The own key ends the session. It is the last one, so the page says how to get in again.
+    assert!(row(&session.page("/keys"), 1).contains("No other key can create keys."));
+    let last = session.send("/keys/1/revoke", "");
+    assert_eq!(last.status, 200);
+    let text = checked("/keys", &last);
+    let expected = "<code>longshore key create NAME --scope admin --database FILE</code>";
+    assert!(text.contains(expected) && !text.contains("Create key"), "{text}");
     assert_eq!(session.get("/keys").status, 303);
 }
 
@@ -86,11 +91,12 @@ fn errors_are_shown_at_their_fields_and_names_are_text() {
     for (form, expected) in [
         ("scope=read", "id=\"name-error\">must be 1 to 64 printable characters"),
         ("name=%E2%80%AEa&scope=read", "id=\"name-error\">must be 1 to 64 printable characters"),
+        ("name=7&scope=read", "id=\"name-error\">must not consist of digits only"),
         ("name=a", "id=\"scopes-error\">choose at least one"),
         ("name=a&scope=all", "id=\"scopes-error\">must be submit, read, work or admin"),
         ("name=a&scope=read&queues=A%3F", "id=\"queues-error\">must be 1 to 64 of a-z"),
         ("name=a&scope=read&expires_in=soon", "id=\"expires_in-error\">"),
-        ("name=a&scope=read&expires_in=0s", "id=\"expires_in-error\">must be in the future"),
+        ("name=a&scope=read&expires_in=0s", "id=\"expires_in-error\">must be longer than 0s"),
         (&format!("name=a&scope=read&queues={}", "a,".repeat(33)), "must list at most 32"),
     ] {
         let response = session.send("/keys", form);

@@ -145,6 +145,11 @@ fn signing_out_removes_the_cookie() {
     let cookie = response.header("set-cookie").unwrap();
     assert_eq!(cookie, "longshore_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
     assert_eq!(session.get("/logout").status, 405);
+    let line = eventually("the line in the log", || {
+        let log = server.log();
+        log.lines().find(|line| line.contains("route=/logout")).map(str::to_owned)
+    });
+    assert!(line.contains("key=\"1\" key_name=\"ops\""), "{line}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::cli::error::CliError;
 use crate::cli::server::database::DatabaseArgs;
 use crate::cli::server::database::open_database::OpenDatabase;
 use crate::cli::target::Target;
+use crate::store::OpenError;
 
 /// Place where a command works: a running server, or the database of one that does not run.
 #[derive(Debug, Clone, Args)]
@@ -34,7 +35,7 @@ impl Place {
                 let why = "--url and --database name two places; give only one of them";
                 return Err(CliError::Usage(why.into()));
             }
-            return on_database(&mut OpenDatabase::open(self.database, is_new_allowed)?);
+            return on_database(&mut open(self.database, is_new_allowed)?);
         }
         match on_server(&client).await {
             Err(CliError::Unreachable { .. }) if !self.target.names_server_anywhere() => {
@@ -42,9 +43,22 @@ impl Place {
                 output.note(format_args!(
                     "no server answers at {url}, and --url names no other; using the database"
                 ));
-                on_database(&mut OpenDatabase::open(self.database, is_new_allowed)?)
+                on_database(&mut open(self.database, is_new_allowed)?)
             }
             done => done,
         }
     }
+}
+
+/// Opens the database.
+///
+/// # Errors
+/// Returns an error that says how to reach the server if one uses the database.
+fn open(database: DatabaseArgs, is_new_allowed: bool) -> Result<OpenDatabase, CliError> {
+    OpenDatabase::open(database, is_new_allowed).map_err(|error| match error {
+        CliError::Unusable(OpenError::InUse { path, .. }) => CliError::Usage(format!(
+            "a server uses the database {path}; give its address with --url or LONGSHORE_URL"
+        )),
+        error => error,
+    })
 }

@@ -37,10 +37,19 @@ pub(super) struct CreateArgs {
     #[arg(long = "queue", value_name = "PATTERN")]
     queues: Vec<QueuePattern>,
     /// Time after which the key is refused, such as 90d; if omitted, it never expires
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_expires)]
     expires: Option<Span>,
     #[command(flatten)]
     pub(super) place: Place,
+}
+
+/// Reads a duration that is longer than 0.
+fn parse_expires(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse::<Span>().map_err(|error| error.to_string())?;
+    if span.duration().is_zero() {
+        return Err("must be longer than 0s: the key would have expired already".into());
+    }
+    Ok(span)
 }
 
 /// Creates a key and prints it.

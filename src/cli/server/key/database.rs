@@ -22,7 +22,7 @@ impl OpenDatabase {
     pub(super) fn create_key(&mut self, key: NewKey) -> Result<(ApiKey, KeySecret), CliError> {
         let any_existed = self.stored_keys()?.any_existed;
         check_new_key(&key, any_existed, self.config(), self.now()).map_err(|problem| {
-            CliError::Usage(format!("{}: {}", problem.pointer, problem.detail))
+            CliError::Usage(format!("{}: {}", option_of(&problem.pointer), problem.detail))
         })?;
         let secret = random_secret().map_err(|error| CliError::Usage(error.to_string()))?;
         let key = self.write_key(&Write::CreateKey(key, secret.digest()))?;
@@ -39,5 +39,16 @@ impl OpenDatabase {
             Answer::Key(key) => Ok(*key),
             _ => Err(no_answer()),
         }
+    }
+}
+
+/// Returns the option or argument of `longshore key create` that sets a field.
+fn option_of(pointer: &str) -> &str {
+    match pointer {
+        "/name" => "NAME",
+        "/scopes" => "--scope",
+        "/queues" => "--queue",
+        "/expires_in" => "--expires",
+        other => other,
     }
 }

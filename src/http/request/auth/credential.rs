@@ -31,7 +31,12 @@ impl Credential {
 
     /// Returns the credential of a request without a key. It ends when the first key is created.
     pub(in crate::http) fn without_key(keyring: Arc<Keyring>) -> Self {
-        Self { keyless: Some(keyring), ..Self::none() }
+        Self::none().until_first_key(keyring)
+    }
+
+    /// Lets a credential without a key end when the first one is created.
+    pub(in crate::http::request) fn until_first_key(self, keyring: Arc<Keyring>) -> Self {
+        Self { keyless: Some(keyring), ..self }
     }
 
     fn none() -> Self {

@@ -1,5 +1,7 @@
 //! Tokens for reading one job or batch, with which a page of an application shows its progress.
 
+use std::sync::Arc;
+
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::AUTHORIZATION;
@@ -13,10 +15,10 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scopes;
 use crate::auth::token::{self, Subject};
 use crate::http::problem::Rejection;
-use crate::http::request::auth::bearer;
 use crate::http::request::auth::credential::Credential;
 use crate::http::request::auth::query_token::{InQuery, PARAMETER};
 use crate::http::request::auth::target::Target;
+use crate::http::request::auth::{bearer, is_trusted};
 use crate::server::Handle;
 
 /// Returns the token of a request, if it has one: in `Authorization`, or in the query.
@@ -59,8 +61,9 @@ pub(in crate::http::request) fn admit(
     token: &str,
 ) -> Result<(Handle, Credential), Rejection> {
     let (target, path) = (Target::of(request), request.match_info().as_str());
+    let needs_no_key = is_trusted(request, handle);
     let (claims, key) = handle
-        .check_token(token)
+        .check_token(token, needs_no_key)
         .map_err(|invalid| Rejection::new(ProblemType::InvalidKey, invalid))?;
     let id = target.pattern.and_then(|pattern| parameter(pattern, path));
     let (is_its_route, subject) = match (claims.subject, target.name) {
@@ -100,5 +103,10 @@ pub(in crate::http::request) fn admit(
         None => handle.acting_for(principal),
     };
     let valid_for = claims.expires_at.since(handle.now());
-    Ok((acting, Credential::of_token(key, valid_for).with_usage_of_tokens()))
+    let ends_with_first_key = key.is_none() && !needs_no_key;
+    let mut credential = Credential::of_token(key, valid_for).with_usage_of_tokens();
+    if ends_with_first_key {
+        credential = credential.until_first_key(Arc::clone(handle.keyring()));
+    }
+    Ok((acting, credential))
 }

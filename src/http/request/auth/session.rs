@@ -1,11 +1,14 @@
 //! Sessions: the cookie that stands for a key in a browser, and what a browser is shown without one.
 
+use std::sync::Arc;
+
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, HeaderName, HeaderValue, LOCATION};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError};
 
+use crate::actor::keyring::KeyEntry;
 use crate::api::problem::ProblemType;
 use crate::api::routes::find;
 use crate::api::routes::pages::{LOGIN, RESOURCE_NAME, SESSION_COOKIE, login_path};
@@ -43,11 +46,17 @@ fn valid(request: &ServiceRequest, handle: &Handle) -> Option<Credential> {
     let headers = request.headers().get_all(COOKIE);
     let mut tokens = headers.filter_map(|value| value.to_str().ok()).flat_map(tokens);
     tokens.find_map(|token| {
-        let (claims, key) = handle.check_token(token).ok()?;
+        let (claims, key) = handle.check_token(token, false).ok()?;
         let is_session = claims.subject == Subject::Session;
         let key = key.filter(|_| is_session)?;
         Some(Credential::of_token(Some(key), claims.expires_at.since(handle.now())))
     })
+}
+
+/// Returns the key of the session of a request, wherever the request comes from.
+pub(in crate::http::request) fn key(request: &ServiceRequest) -> Option<Arc<KeyEntry>> {
+    let handle = request.app_data::<Data<Handle>>()?;
+    valid(request, handle)?.key().cloned()
 }
 
 /// Returns the values of the cookies of sessions in the header `Cookie` (RFC 6265, section 4.2.1).

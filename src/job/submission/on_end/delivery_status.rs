@@ -49,13 +49,6 @@ impl DeliveryStatus {
     pub fn can_retry(&self) -> bool {
         self.state.is_final() || self.state == State::Retrying
     }
-
-    /// Returns the status as the holder of a token sees it, without the URL, and without the error, which
-    /// may contain the URL and the answer of the receiver.
-    #[must_use]
-    pub fn without_receiver(self) -> Self {
-        Self { url: None, error: None, ..self }
-    }
 }
 
 #[cfg(test)]
@@ -86,7 +79,6 @@ mod tests {
                 error: None,
             };
             assert_eq!(status.receiver(), expected, "{url}");
-            assert_eq!(status.without_receiver().receiver(), None);
         }
     }
 }

@@ -73,7 +73,8 @@ impl KeyForm {
                     let field = match problem.pointer.as_str() {
                         "/scopes" => "scopes",
                         "/queues" => "queues",
-                        "/expires_at" => "expires_in",
+                        "/expires_in" => "expires_in",
+                        "/name" => "name",
                         _ => "",
                     };
                     self.add_error(field, &problem.detail);
