@@ -171,7 +171,7 @@ impl Registry {
     /// values are not known yet.
     ///
     /// # Errors
-    /// Returns the problem of a reference that would choose the provider.
+    /// Returns the problem of a reference that would choose the provider or the command.
     pub fn provider_of_incomplete(
         &self,
         kind: &str,
@@ -182,6 +182,9 @@ impl Registry {
     }
 
     /// Returns the problems of a webhook that a client asks for.
+        if let Some(Executor::Command(_)) = self.kinds.get(kind) {
+            Command::check_references(references)?;
+        }
     pub fn check_callback(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
         self.callback.check(callback, owner)
     }
