@@ -17,7 +17,9 @@ use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses};
 use crate::executor::provider::{ProviderError, Providers};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
-use crate::job::submission::on_end::callback::{CALLBACK_KIND, Callback, CallbackOwner};
+use crate::job::submission::on_end::callback::{
+    CALLBACK_KIND, Callback, CallbackOwner, check_client_queue,
+};
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
 use crate::job::submission::{EffectiveDefaults, KindDefaults};
@@ -178,13 +180,13 @@ impl Registry {
         payload: &Json,
         references: &[String],
     ) -> Result<Option<ProviderName>, Problem> {
+        if let Some(Executor::Command(_)) = self.kinds.get(kind) {
+            Command::check_references(references)?;
+        }
         self.providers.of_incomplete(kind, payload, references)
     }
 
     /// Returns the problems of a webhook that a client asks for.
-        if let Some(Executor::Command(_)) = self.kinds.get(kind) {
-            Command::check_references(references)?;
-        }
     pub fn check_callback(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
         self.callback.check(callback, owner)
     }
@@ -221,7 +223,8 @@ impl Registry {
                 .into_iter()
                 .flatten()
                 .fold(self.other_defaults.clone(), |before, source| source.apply(before));
-            let problems = defaults.jobs.problems();
+            let mut problems = defaults.jobs.problems();
+            problems.extend(check_client_queue(&defaults.queue).err());
             if !problems.is_empty() {
                 return Err(RegistryError::BadDefaults { kind: kind.clone(), problems });
             }
@@ -241,6 +244,10 @@ impl Registry {
     /// # Errors
     /// Returns a [`Problem`] if the kind is not a valid name, or does not run in the requested lane.
     pub fn lane_of(&self, kind: &str, requested: Option<Lane>) -> Result<Option<Lane>, Problem> {
+        if kind == CALLBACK_KIND {
+            let why = "is reserved for the webhooks of the server; set callback on a job instead";
+            return Err(Problem::new("/kind", why));
+        }
         if requested == Some(Lane::Remote) {
             let problem = || Problem::new("/kind", InvalidName);
             return if is_name(kind) { Ok(Some(Lane::Remote)) } else { Err(problem()) };
@@ -248,10 +255,6 @@ impl Registry {
         let kind_lane = match self.kinds.get(kind) {
             Some(executor) => executor.lane(),
             None if self.remote.contains(kind) => Lane::Remote,
-            None if kind == CALLBACK_KIND => {
-                let why = "is reserved for the webhooks of the server; set callback on a job instead";
-                return Err(Problem::new("/kind", why));
-            }
             None => return Ok(None),
         };
         kind_lane.check_requested(kind, requested).map(Some)

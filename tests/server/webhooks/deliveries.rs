@@ -154,13 +154,40 @@ fn a_bad_callback_is_refused_with_its_pointer() {
         assert_eq!(answer.status, 422, "{callback} {}", answer.json());
         assert_eq!(pointers(&answer), [pointer], "{callback}");
     }
-    let answer = server.post("/v1/jobs", &json!({"kind": "callback", "payload": {}}));
-    assert_eq!((answer.status, pointers(&answer)), (422, vec!["/kind".to_owned()]));
+    for lane in [json!(null), json!("async"), json!("remote")] {
+        let job = json!({"kind": "callback", "payload": {}, "lane": lane});
+        let answer = server.post("/v1/jobs", &job);
+        assert_eq!((answer.status, pointers(&answer)), (422, vec!["/kind".to_owned()]), "{lane}");
+    }
     let batch =
         json!({"jobs": [echo(1)], "callback": {"url": "https://a/", "events": ["job.failed"]}});
     let answer = server.post("/v1/batches", &batch);
     assert_eq!((answer.status, pointers(&answer)), (422, vec!["/callback/events/0".to_owned()]));
     assert_eq!(server.all_jobs().len(), 0);
+}
+
+#[test]
+fn jobs_of_clients_do_not_get_into_the_queue_of_the_deliveries() {
+    let server = Server::start();
+    let job = with(echo(1), &json!({"queue": "callbacks", "priority": 100}));
+    let remote = with(job.clone(), &json!({"kind": "mine", "lane": "remote"}));
+    let open = server.post("/v1/batches", &json!({"jobs": [], "open": true})).expect(202);
+    let add = format!("/v1/batches/{}/jobs", open["id"]);
+    for (path, body, pointer) in [
+        ("/v1/jobs", job.clone(), "/queue"),
+        ("/v1/jobs", remote, "/queue"),
+        ("/v1/jobs", json!([echo(1), job]), "/1/queue"),
+        ("/v1/batches", json!({"jobs": [job]}), "/jobs/0/queue"),
+        ("/v1/batches", json!({"jobs": [echo(1)], "then": job}), "/then/queue"),
+        (&add, json!({"jobs": [job]}), "/jobs/0/queue"),
+    ] {
+        let answer = server.post(path, &body);
+        assert_eq!((answer.status, pointers(&answer)), (422, vec![pointer.to_owned()]), "{path}");
+    }
+    let id = server.submit(&with(echo(1), &json!({"delay": "1h"})));
+    let answer = server.patch(&format!("/v1/jobs/{id}"), &json!({"queue": "callbacks"}));
+    assert_eq!((answer.status, pointers(&answer)), (422, vec!["/queue".to_owned()]));
+    assert_eq!(server.all_jobs().len(), 1);
 }
 
 #[test]
