@@ -131,7 +131,7 @@ impl Registry {
         Ok(Self {
             kinds,
             providers,
-            callback: Arc::new(CallbackExecutor::new(outbound)),
+            callback: Arc::new(CallbackExecutor::new(outbound, config.lanes.callbacks_per_host())),
             remote,
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),

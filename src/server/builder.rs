@@ -286,7 +286,8 @@ impl Builder {
         let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
         let mut roster = Roster::new(config.lanes.workers(), loads, config.queue_rules())
             .limit_running_bytes(config.limits.max_running_bytes)
-            .limit_queue_share(config.lanes.share_of_async());
+            .limit_queue_share(config.lanes.share_of_async())
+            .limit_deliveries(config.lanes.share_of_callbacks());
         for provider in store.providers(clock.now())? {
             roster.set_provider_room(&provider.name, provider.room);
         }

@@ -1,7 +1,9 @@
 //! Deliveries of webhooks to real receivers.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use longshore::config::receiver_group;
 use serde_json::{Value, json};
 
 use super::receiver::{Receiver, body};
@@ -133,8 +135,7 @@ fn a_slow_receiver_does_not_hold_up_another() {
         quick.next();
     }
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-    // At most 64 / 32 calls of a group at once.
-    slow.next();
+    // At most 64 / 32 calls of a group at once, and half of them to one host.
     slow.next();
     assert_eq!(slow.others().len(), 0);
 }
@@ -188,6 +189,37 @@ fn jobs_of_clients_do_not_get_into_the_queue_of_the_deliveries() {
     let answer = server.patch(&format!("/v1/jobs/{id}"), &json!({"queue": "callbacks"}));
     assert_eq!((answer.status, pointers(&answer)), (422, vec!["/queue".to_owned()]));
     assert_eq!(server.all_jobs().len(), 1);
+}
+
+#[test]
+fn a_receiver_that_hangs_does_not_hold_up_another_one_of_its_group() {
+    // Two deliveries of a group at once, and one to a host.
+    let server = Setup::new().config("[lanes]\nasync = 8").start();
+    let quick = Receiver::accepting();
+    let group = receiver_group(&quick.url());
+    let mut hosts = (2..250).map(|number| format!("127.0.0.{number}"));
+    let same = |host: &String| receiver_group(&format!("http://{host}/")) == group;
+    let host = hosts.find(same).unwrap();
+    // It accepts connections and never answers.
+    let hanging = TcpListener::bind((&*host, 0)).unwrap();
+    let url = format!("http://{}/", hanging.local_addr().unwrap());
+    let job = with(echo(1), &json!({"callback": {"url": url}}));
+    server.post("/v1/jobs", &json!(vec![job; 40])).expect(202);
+    let _call = hanging.accept().unwrap();
+    let quick_job = quick.with_callback(echo(1), &json!({}));
+    server.post("/v1/jobs", &json!(vec![quick_job; 40])).expect(202);
+    let started = Instant::now();
+    for _ in 0..40 {
+        quick.next();
+    }
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    hanging.set_nonblocking(true).unwrap();
+    assert!(hanging.accept().is_err(), "one call at a time");
+    let deferred = deliveries(&server).into_iter().find(|job| job["state"] == "retrying").unwrap();
+    assert_eq!(
+        (&deferred["error"]["code"], &deferred["attempt"]),
+        (&json!("receiver_busy"), &json!(0))
+    );
 }
 
 #[test]
