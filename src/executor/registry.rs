@@ -84,6 +84,7 @@ pub struct Registry {
     /// Executors of the kinds that run in this process.
     kinds: BTreeMap<Kind, Executor>,
     providers: Arc<Providers>,
+    outbound: Arc<Outbound>,
     /// Delivers webhooks. Its kind is not among the others, because clients cannot submit it.
     callback: Arc<CallbackExecutor>,
     /// Kinds that only remote workers run.
@@ -131,7 +132,8 @@ impl Registry {
         Ok(Self {
             kinds,
             providers,
-            callback: Arc::new(CallbackExecutor::new(outbound, config.lanes.callbacks_per_host())),
+            callback: Arc::new(CallbackExecutor::new(Arc::clone(&outbound), config.lanes.callbacks_per_host())),
+            outbound,
             remote,
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),
@@ -184,6 +186,12 @@ impl Registry {
             Command::check_references(references)?;
         }
         self.providers.of_incomplete(kind, payload, references)
+    }
+
+    /// Returns the names of the providers that cannot be called, because the settings of outgoing calls deny their
+    /// hosts.
+    pub fn denied_providers(&self) -> Vec<&str> {
+        self.providers.denied_by(&self.outbound)
     }
 
     /// Returns the problems of a webhook that a client asks for.
