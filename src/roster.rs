@@ -31,6 +31,7 @@ use crate::job::lane::Lane;
 use crate::job::limit::provider::ProviderName;
 use crate::job::limit::{Held, Room};
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
+use crate::job::submission::on_end::callback::CALLBACK_QUEUE;
 use crate::job::time::Timestamp;
 use fair_share::Rotation;
 pub use learned_kinds::{KindChanges, LearnedKind, LearnedKinds};
@@ -69,6 +70,8 @@ pub struct Roster {
     providers: HashMap<ProviderName, ProviderEntry>,
     /// Maximum number of running jobs in the async lane of a queue without `max_running`.
     queue_share: u32,
+    /// Maximum number of running deliveries of webhooks, unless their queue has `max_running`.
+    delivery_share: u32,
     /// Ready queues of each lane of this process.
     ready: [Rotation; Lane::COUNT],
     waiting_workers: WaitingWorkers,
@@ -87,6 +90,7 @@ impl Roster {
             queues: HashMap::new(),
             providers: HashMap::new(),
             queue_share: u32::MAX,
+            delivery_share: u32::MAX,
             ready: Default::default(),
             waiting_workers: WaitingWorkers::default(),
             is_remote_first: false,
@@ -121,6 +125,20 @@ impl Roster {
     #[must_use]
     pub fn limit_queue_share(self, queue_share: u32) -> Self {
         Self { queue_share, ..self }
+    }
+
+    /// Limits the running deliveries of webhooks, unless their queue has `max_running`.
+    #[must_use]
+    pub fn limit_deliveries(self, delivery_share: u32) -> Self {
+        Self { delivery_share, ..self }
+    }
+
+    /// Returns the maximum number of running jobs in the async lane of a queue without `max_running`.
+    fn share_of(&self, queue: &QueueName) -> u32 {
+        match queue.as_str() {
+            CALLBACK_QUEUE => self.queue_share.min(self.delivery_share),
+            _ => self.queue_share,
+        }
     }
 
     /// Records how many more calls of a provider may start.

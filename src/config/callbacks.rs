@@ -8,7 +8,9 @@ use crate::config::http_url::HttpUrl;
 use crate::job::ProviderName;
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::QueueName;
-use crate::job::submission::on_end::callback::{self, Callback, CallbackOwner};
+use crate::job::submission::on_end::callback::{
+    self, CALLBACK_KIND, CALLBACK_QUEUE, Callback, CallbackOwner,
+};
 
 /// Webhooks of jobs that are submitted without a `callback`. The webhook of the queue takes precedence
 /// over that of the kind.
@@ -34,6 +36,10 @@ impl CallbacksConfig {
     pub fn problems(&self) -> Vec<Problem> {
         let found = self.iter().flat_map(|(table, name, callback)| {
             let mut problems = callback.problems(CallbackOwner::Job);
+            if [("queues", CALLBACK_QUEUE), ("kinds", CALLBACK_KIND)].contains(&(table, name)) {
+                let why = "is for the deliveries of webhooks, which have no webhook themselves; remove it";
+                problems.push(Problem::new("", why));
+            }
             if let Err(why) = HttpUrl::parse(&callback.url) {
                 problems.push(Problem::new("/url", why));
             }
@@ -63,6 +69,14 @@ mod tests {
         let config: CallbacksConfig = serde_json::from_str(text).unwrap();
         let pointers: Vec<_> = config.problems().into_iter().map(|found| found.pointer).collect();
         assert_eq!(pointers, ["/queues/mail/url", "/kinds/chat/events/0"]);
+    }
+
+    #[test]
+    fn deliveries_have_no_default_webhook() {
+        let text = r#"{"queues": {"callbacks": {"url": "http://a"}}, "kinds": {"callback": {"url": "http://a"}}}"#;
+        let config: CallbacksConfig = serde_json::from_str(text).unwrap();
+        let pointers: Vec<_> = config.problems().into_iter().map(|found| found.pointer).collect();
+        assert_eq!(pointers, ["/queues/callbacks", "/kinds/callback"]);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(crate) enum InvalidUrl {
     /// The host is neither a domain name nor an IP address.
     #[error("must name a host that is a valid {0}")]
     Host(&'static str),
+    /// The host is an IPv6 address with a zone, which only this machine knows.
+    #[error("must not have a zone id (%) in its host; zone ids are not allowed")]
+    ZoneId,
     /// The port is empty, zero, not a number or too large.
     #[error("has an invalid port; a port must be between 1 and 65535")]
     Port,
@@ -74,6 +77,7 @@ impl HttpUrl {
             ParseError::EmptyHost => InvalidUrl::NoHost,
             ParseError::InvalidPort => InvalidUrl::Port,
             ParseError::InvalidIpv4Address => InvalidUrl::Host("IPv4 address"),
+            ParseError::InvalidIpv6Address if authority.contains('%') => InvalidUrl::ZoneId,
             ParseError::InvalidIpv6Address => InvalidUrl::Host("IPv6 address"),
             _ => InvalidUrl::Host("domain name"),
         })?;
@@ -288,7 +292,8 @@ mod tests {
             ("http://256.0.0.1/", InvalidUrl::Host("IPv4 address")),
             ("http://1.2.3.4.5/", InvalidUrl::Host("IPv4 address")),
             ("http://[::1/", InvalidUrl::Host("IPv6 address")),
-            ("http://[fe80::1%25eth0]/", InvalidUrl::Host("IPv6 address")),
+            ("http://[fe80::1%25eth0]/", InvalidUrl::ZoneId),
+            ("http://[fe80::1%eth0]:80/", InvalidUrl::ZoneId),
             ("http://xn--a/", InvalidUrl::Host("domain name")),
         ] {
             assert_eq!(HttpUrl::parse(text), Err(reason), "{text:?}");

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;
 use crate::job::problem::Problem;
-use crate::job::submission::on_end::callback::CALLBACK_GROUPS;
+use crate::job::queue::QueueName;
+use crate::job::submission::on_end::callback::{CALLBACK_GROUPS, CALLBACK_QUEUE};
 
 /// Number of workers of each local lane.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -46,10 +47,31 @@ impl Lanes {
         ((f64::from(self.async_) * self.queue_share) as u32).max(1)
     }
 
-    /// Returns the maximum number of webhooks of one group of receivers that are delivered at once. All
-    /// groups together have half of the async lane.
+    /// Returns the number of jobs of a queue without `max_running` that may run in the async lane. The deliveries of
+    /// webhooks have at most half of it.
+    pub fn share_of(&self, queue: &QueueName) -> u32 {
+        match queue.as_str() {
+            CALLBACK_QUEUE => self.share_of_async().min(self.share_of_callbacks()),
+            _ => self.share_of_async(),
+        }
+    }
+
+    /// Returns the maximum number of webhooks that are delivered at once: half of the workers of the async lane,
+    /// and at least one.
+    pub fn share_of_callbacks(&self) -> u32 {
+        (self.async_ / 2).max(1)
+    }
+
+    /// Returns the maximum number of webhooks of one group of receivers that are delivered at once: an equal part
+    /// of their half of the async lane, and two if that is less, so that no host needs to have all of it.
     pub fn callbacks_per_group(&self) -> u32 {
-        (self.async_ / (2 * CALLBACK_GROUPS)).max(1)
+        (self.async_ / (2 * CALLBACK_GROUPS)).max(2).min(self.share_of_callbacks())
+    }
+
+    /// Returns the maximum number of webhooks to one host that are delivered at once: half of those of its group,
+    /// and at least one.
+    pub fn callbacks_per_host(&self) -> u32 {
+        (self.callbacks_per_group() / 2).max(1)
     }
 
     /// Returns the problems of these numbers.

@@ -66,6 +66,18 @@ impl Command {
         CommandRequest::read(payload, &self.commands).err().unwrap_or_default()
     }
 
+    /// Refuses a reference that would choose the program: another server would decide what runs on this machine.
+    /// `references` are places in a payload whose values are not known yet.
+    ///
+    /// # Errors
+    /// Returns the problem of such a reference.
+    pub(super) fn check_references(references: &[String]) -> Result<(), Problem> {
+        let chooses_program = |place: &&String| place.is_empty() || *place == "/name";
+        references.iter().find(chooses_program).map_or(Ok(()), |place| {
+            Err(Problem::new(place.as_str(), "must not be a reference: it would choose the command"))
+        })
+    }
+
     /// Runs a program to its end. Dropping the future kills its process group at once.
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
         let request = match CommandRequest::read(payload, &self.commands) {

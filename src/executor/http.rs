@@ -8,6 +8,7 @@
 mod bound_secrets;
 mod callback;
 mod headers;
+mod receiver_limit;
 mod request;
 mod result;
 

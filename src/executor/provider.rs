@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use awc::http::header::{HeaderName, HeaderValue};
 
 use crate::config::{Config, HttpUrl, ProviderAuth, ProviderConfig, Secret};
-use crate::executor::outbound::Target;
+use crate::executor::outbound::{Outbound, Target};
 use crate::executor::provider::path::check_path;
 use crate::executor::provider::refused_calls::RefusedCalls;
 use crate::job::problem::{Problem, Quoted};
@@ -52,6 +52,13 @@ impl Providers {
     /// Returns the only provider, if there is exactly one.
     pub(super) fn only(&self) -> Option<&Provider> {
         self.0.values().next().filter(|_| self.0.len() == 1)
+    }
+
+    /// Returns the names of the providers that `outbound` calls for no job, because its settings deny their hosts.
+    pub(super) fn denied_by(&self, outbound: &Outbound) -> Vec<&str> {
+        let denied =
+            self.0.iter().filter(|(_, provider)| outbound.check(&provider.chat_target).is_err());
+        denied.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Returns the provider that a job of this kind calls, although `references` are places in its payload whose

@@ -17,7 +17,9 @@ use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses};
 use crate::executor::provider::{ProviderError, Providers};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
-use crate::job::submission::on_end::callback::{CALLBACK_KIND, Callback, CallbackOwner};
+use crate::job::submission::on_end::callback::{
+    CALLBACK_KIND, Callback, CallbackOwner, check_client_queue,
+};
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
 use crate::job::submission::{EffectiveDefaults, KindDefaults};
@@ -82,6 +84,7 @@ pub struct Registry {
     /// Executors of the kinds that run in this process.
     kinds: BTreeMap<Kind, Executor>,
     providers: Arc<Providers>,
+    outbound: Arc<Outbound>,
     /// Delivers webhooks. Its kind is not among the others, because clients cannot submit it.
     callback: Arc<CallbackExecutor>,
     /// Kinds that only remote workers run.
@@ -129,7 +132,8 @@ impl Registry {
         Ok(Self {
             kinds,
             providers,
-            callback: Arc::new(CallbackExecutor::new(outbound)),
+            callback: Arc::new(CallbackExecutor::new(Arc::clone(&outbound), config.lanes.callbacks_per_host())),
+            outbound,
             remote,
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),
@@ -171,14 +175,23 @@ impl Registry {
     /// values are not known yet.
     ///
     /// # Errors
-    /// Returns the problem of a reference that would choose the provider.
+    /// Returns the problem of a reference that would choose the provider or the command.
     pub fn provider_of_incomplete(
         &self,
         kind: &str,
         payload: &Json,
         references: &[String],
     ) -> Result<Option<ProviderName>, Problem> {
+        if let Some(Executor::Command(_)) = self.kinds.get(kind) {
+            Command::check_references(references)?;
+        }
         self.providers.of_incomplete(kind, payload, references)
+    }
+
+    /// Returns the names of the providers that cannot be called, because the settings of outgoing calls deny their
+    /// hosts.
+    pub fn denied_providers(&self) -> Vec<&str> {
+        self.providers.denied_by(&self.outbound)
     }
 
     /// Returns the problems of a webhook that a client asks for.
@@ -218,7 +231,8 @@ impl Registry {
                 .into_iter()
                 .flatten()
                 .fold(self.other_defaults.clone(), |before, source| source.apply(before));
-            let problems = defaults.jobs.problems();
+            let mut problems = defaults.jobs.problems();
+            problems.extend(check_client_queue(&defaults.queue).err());
             if !problems.is_empty() {
                 return Err(RegistryError::BadDefaults { kind: kind.clone(), problems });
             }
@@ -238,6 +252,10 @@ impl Registry {
     /// # Errors
     /// Returns a [`Problem`] if the kind is not a valid name, or does not run in the requested lane.
     pub fn lane_of(&self, kind: &str, requested: Option<Lane>) -> Result<Option<Lane>, Problem> {
+        if kind == CALLBACK_KIND {
+            let why = "is reserved for the webhooks of the server; set callback on a job instead";
+            return Err(Problem::new("/kind", why));
+        }
         if requested == Some(Lane::Remote) {
             let problem = || Problem::new("/kind", InvalidName);
             return if is_name(kind) { Ok(Some(Lane::Remote)) } else { Err(problem()) };
@@ -245,10 +263,6 @@ impl Registry {
         let kind_lane = match self.kinds.get(kind) {
             Some(executor) => executor.lane(),
             None if self.remote.contains(kind) => Lane::Remote,
-            None if kind == CALLBACK_KIND => {
-                let why = "is reserved for the webhooks of the server; set callback on a job instead";
-                return Err(Problem::new("/kind", why));
-            }
             None => return Ok(None),
         };
         kind_lane.check_requested(kind, requested).map(Some)

@@ -31,7 +31,7 @@ use crate::job::lane::Lane;
 use crate::job::payload::Json;
 use crate::job::problem::{Problem, first_entries};
 use crate::job::queue::QueueName;
-use crate::job::submission::on_end::callback::Callback;
+use crate::job::submission::on_end::callback::{Callback, check_client_queue};
 use crate::job::time::{Span, Timestamp};
 
 use defaults::check_limits;
@@ -218,11 +218,15 @@ impl Submission {
     }
 
     fn check_queue(&self, default: &QueueName, problems: &mut Vec<Problem>) -> QueueName {
-        let Some(name) = &self.queue else { return default.clone() };
-        name.parse().unwrap_or_else(|error| {
-            problems.push(Problem::new("/queue", error));
-            QueueName::default()
-        })
+        let queue = match &self.queue {
+            None => default.clone(),
+            Some(name) => name.parse().unwrap_or_else(|error| {
+                problems.push(Problem::new("/queue", error));
+                QueueName::default()
+            }),
+        };
+        problems.extend(check_client_queue(&queue).err());
+        queue
     }
 }
 
@@ -316,6 +320,12 @@ mod tests {
             "/payload/x",
         ];
         assert_eq!(pointers(text), expected);
+    }
+
+    #[test]
+    fn the_queue_of_the_deliveries_is_reserved() {
+        assert_eq!(pointers(r#"{"kind": "echo", "queue": "callbacks"}"#), ["/queue"]);
+        assert!(check(r#"{"kind": "echo", "queue": "callbacks.mine"}"#).is_ok());
     }
 
     #[test]

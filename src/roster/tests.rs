@@ -126,6 +126,27 @@ fn a_queue_without_max_running_gets_its_share_of_the_async_lane_and_no_more() {
     assert_eq!(limits(&roster.plan(at(0))), [("a", 2)]);
 }
 
+#[test]
+fn the_deliveries_of_webhooks_get_half_of_the_async_lane_and_other_jobs_take_turns_with_them() {
+    let mut roster = roster(8, &["callbacks"]).limit_queue_share(6).limit_deliveries(4);
+    let orders = roster.plan(at(0));
+    assert_eq!(limits(&orders), [("callbacks", 4)]);
+    roster.record_lease(&orders[0], leased(4, false), at(0));
+    assert_eq!(roster.plan(at(0)), []);
+    roster.mark_ready(&name("a"), Lane::Async, None);
+    assert_eq!(limits(&roster.plan(at(0))), [("a", 4)]);
+
+    // With a single worker, a job waits for at most two deliveries: the one that runs, and one that was before it.
+    let mut single = self::roster(1, &["callbacks"]).limit_deliveries(1);
+    for turn in ["callbacks", "callbacks", "a", "callbacks"] {
+        let orders = single.plan(at(0));
+        assert_eq!(limits(&orders), [(turn, 1)]);
+        single.record_lease(&orders[0], leased(1, false), at(0));
+        single.mark_ready(&name("a"), Lane::Async, None);
+        single.release_worker(&name(turn), Lane::Async);
+    }
+}
+
 fn provider(text: &str) -> ProviderName {
     text.parse().unwrap()
 }

@@ -286,7 +286,8 @@ impl Builder {
         let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
         let mut roster = Roster::new(config.lanes.workers(), loads, config.queue_rules())
             .limit_running_bytes(config.limits.max_running_bytes)
-            .limit_queue_share(config.lanes.share_of_async());
+            .limit_queue_share(config.lanes.share_of_async())
+            .limit_deliveries(config.lanes.share_of_callbacks());
         for provider in store.providers(clock.now())? {
             roster.set_provider_room(&provider.name, provider.room);
         }
@@ -295,6 +296,11 @@ impl Builder {
         let webhook_secrets = Arc::new(WebhookSecrets::new(point_reads.webhook_secrets()?));
         registry.set_webhook_secrets(Arc::clone(&webhook_secrets));
         warn_of_default_callbacks(&registry, &config);
+        for provider in registry.denied_providers() {
+            tracing::warn!(
+                "the provider {provider} cannot be called: outbound.deny_hosts covers its host; add it to allow_hosts"
+            );
+        }
         let bounds = KeyBounds::new(&config.key_limits, &config.limits);
         let mut keys = point_reads.keys()?;
         if first_key::store(first_key, &keys, &mut store, &config, &clock)? {

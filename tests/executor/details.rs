@@ -77,6 +77,47 @@ async fn a_body_that_is_not_text_is_kept_in_base64() {
 }
 
 #[actix_web::test]
+async fn a_secret_is_hidden_in_each_encoding_of_a_body() {
+    let text = "<p>the key is tea-for-two ü</p>";
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+    let utf_32 = |bytes: fn(u32) -> [u8; 4]| text.chars().flat_map(|c| bytes(c as u32)).collect();
+    let with_mark = |mark: &[u8], bytes: Vec<u8>| [mark.to_vec(), bytes].concat();
+    let cases: [(&str, Vec<u8>); 10] = [
+        ("text/html; charset=utf-16le", utf_16(u16::to_le_bytes)),
+        ("text/html; charset=\"UTF-16\"", utf_16(u16::to_be_bytes)),
+        ("text/html; charset=utf-32be", utf_32(u32::to_be_bytes)),
+        ("text/html", utf_16(u16::to_le_bytes)),
+        ("application/x-unknown", utf_16(u16::to_be_bytes)),
+        ("application/x-unknown", utf_32(u32::to_le_bytes)),
+        ("application/x-unknown", with_mark(b"\xff\xfe", utf_16(u16::to_le_bytes))),
+        ("text/plain", with_mark(b"\0\0\xfe\xff", utf_32(u32::to_be_bytes))),
+        // It is UTF-8 whatever the header says.
+        ("text/html; charset=utf-16", text.into()),
+        ("text/html; charset=utf-8", text.into()),
+    ];
+    for (content_type, body) in cases {
+        let headers = format!("content-type: {content_type}\r\n");
+        let (url, _seen) = start_server(response("500 X", &headers, body));
+        let payload = json!({"url": url, "headers": {"x-api-key": "tea-for-two"}});
+        let outcome = run(&registry(), "http", payload).await;
+        let kept = response_detail(&outcome).body.unwrap_or_else(|| panic!("{content_type}"));
+        let shown = "<p>the key is (secret) ü</p>";
+        assert_eq!(kept.trim_start_matches('\u{feff}'), shown, "{content_type}");
+        assert!(retryable(outcome).message.contains(shown), "{content_type}");
+    }
+}
+
+#[actix_web::test]
+async fn nothing_is_kept_of_a_body_in_which_a_secret_would_not_be_found() {
+    // In UTF-7, the hyphen may be written in base64.
+    let response = response("500 X", "content-type: text/html; charset=UTF-7\r\n", "tea+AC0-two");
+    let outcome = http(response).await;
+    let kept = response_detail(&outcome);
+    assert_eq!((kept.status, kept.body, kept.body_base64), (500, None, None));
+    assert!(!retryable(outcome).message.contains("tea"));
+}
+
+#[actix_web::test]
 async fn an_answer_that_cannot_be_read_is_kept() {
     let html = response_detail(&chat(response("200 OK", "", "<html>busy</html>")).await);
     assert_eq!((html.status, html.body.as_deref()), (200, Some("<html>busy</html>")));

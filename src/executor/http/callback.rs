@@ -15,6 +15,7 @@ use crate::auth::webhook::{WebhookSecrets, signature};
 use crate::clock::Clock;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
+use crate::executor::http::receiver_limit::ReceiverLimit;
 use crate::executor::outbound::{
     ADDRESS_NOT_ALLOWED, CONNECTION, Call, Outbound, PartialResponse, Target,
 };
@@ -28,6 +29,7 @@ use crate::job::{Json, Pause};
 pub struct CallbackExecutor {
     outbound: Arc<Outbound>,
     secrets: Arc<WebhookSecrets>,
+    receivers: Arc<ReceiverLimit>,
 }
 
 /// Result of a delivered webhook.
@@ -37,13 +39,16 @@ struct Delivered {
 }
 
 impl CallbackExecutor {
-    pub(in crate::executor) fn new(outbound: Arc<Outbound>) -> Self {
-        Self { outbound, secrets: Arc::default() }
+    /// Creates the executor, which calls each host at most `max_per_host` times at once.
+    pub(in crate::executor) fn new(outbound: Arc<Outbound>, max_per_host: u32) -> Self {
+        let receivers = Arc::new(ReceiverLimit::new(max_per_host));
+        Self { outbound, secrets: Arc::default(), receivers }
     }
 
     /// Returns this executor with other secrets.
     pub(in crate::executor) fn with_secrets(&self, secrets: Arc<WebhookSecrets>) -> Self {
-        Self { outbound: Arc::clone(&self.outbound), secrets }
+        let (outbound, receivers) = (Arc::clone(&self.outbound), Arc::clone(&self.receivers));
+        Self { outbound, secrets, receivers }
     }
 
     /// Returns the problems of a webhook that a client asks for.
@@ -71,6 +76,14 @@ impl CallbackExecutor {
     pub(in crate::executor) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
         let outcome = match payload.read_objects::<Delivery>() {
             Ok(delivery) => {
+                // Before the clock of the attempt starts. A URL that cannot be called fails below.
+                let _permit = match Target::parse(&delivery.url) {
+                    Ok(target) => match self.receivers.admit(target.url.host()).await {
+                        Ok(permit) => Some(permit),
+                        Err(busy) => return busy,
+                    },
+                    Err(_) => None,
+                };
                 let partial = PartialResponse::default();
                 let sending = self.send(&delivery, payload, context, &partial);
                 partial.explain(until_stopped(context, sending).await)

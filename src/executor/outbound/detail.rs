@@ -33,7 +33,7 @@ impl Response {
     /// Returns what is kept of a response that failed its attempt.
     pub(in crate::executor) fn detail(&self) -> AttemptDetail {
         let mut response = self.head_detail();
-        if !self.body.bytes.is_empty() {
+        if !self.body.bytes.is_empty() && !self.is_unreadable() {
             match self.text() {
                 Some(_) => response.body = Some(self.text_excerpt(MAX_TEXT_BYTES)),
                 None => {

@@ -22,6 +22,8 @@ pub struct RunningAttempt {
     pub backoff: Backoff,
     /// Earlier attempts that did not count.
     pub deferred: Deferred,
+    /// Whether the job delivers a webhook.
+    pub is_delivery: bool,
 }
 
 /// Changes that an outcome makes to its job.
@@ -67,6 +69,7 @@ pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 /// | | otherwise | `queued`; the attempt does not count |
 /// | `Lost` | `at_most_once` | `failed` with code `outcome_unknown` |
 /// | | a cancel was requested | `cancelled` |
+/// | | it delivers a webhook, and this happened less than [`Deferred::MAX_COUNT`] times | `retrying`, due after the backoff; the attempt does not count |
 /// | | attempts left | `queued` |
 /// | | otherwise | `failed` |
 ///
@@ -128,6 +131,14 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
             let error = Some(error.clone());
             let next = if running.cancel_requested {
                 cancelled()
+            } else if running.is_delivery && running.deferred.count < Deferred::MAX_COUNT {
+                // A server that is killed again and again must not use up the few attempts of a webhook.
+                return Settlement {
+                    attempt: running.attempt.saturating_sub(1),
+                    run_at: Some(now.plus(running.backoff.pause(running.job, running.attempt))),
+                    is_deferred: true,
+                    ..settled(State::Retrying, error)
+                };
             } else if running.attempt < running.max_attempts {
                 Settlement { run_at: Some(now), ..settled(State::Queued, error) }
             } else {
@@ -174,6 +185,7 @@ mod tests {
             cancel_requested: false,
             backoff,
             deferred: Deferred::default(),
+            is_delivery: false,
         }
     }
 
@@ -287,6 +299,23 @@ mod tests {
         let next = after(running(), &lost);
         assert_eq!((next.state, next.attempt, next.is_failure), (State::Queued, 2, true));
         assert_eq!(after(RunningAttempt { attempt: 3, ..running() }, &lost).state, State::Failed);
+    }
+
+    #[test]
+    fn a_lost_attempt_to_deliver_a_webhook_counts_only_after_a_thousand() {
+        let lost = Outcome::Lost(JobError::new("lost", "the process died"));
+        let since = Some(Timestamp::from_millis(0));
+        for (count, expected) in
+            [(0, (State::Retrying, 1, false)), (999, (State::Retrying, 1, false)), (1_000, (State::Queued, 2, true))]
+        {
+            let deferred = Deferred { count, since };
+            let next = after(RunningAttempt { is_delivery: true, deferred, ..running() }, &lost);
+            assert_eq!((next.state, next.attempt, next.is_failure), expected, "{count}");
+            let pause = if expected.2 { 0 } else { 2_000 };
+            assert_eq!(next.run_at, Some(Timestamp::from_millis(NOW + pause)));
+        }
+        let cancelled = RunningAttempt { is_delivery: true, cancel_requested: true, ..running() };
+        assert_eq!(after(cancelled, &lost).state, State::Cancelled);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::problem::Problem;
 use crate::job::queue::{QueueName, double_option};
+use crate::job::submission::on_end::callback::check_client_queue;
 use crate::job::submission::{check_expiry, check_priority, check_run_at};
 use crate::job::time::{Span, Timestamp};
 
@@ -79,7 +80,10 @@ impl JobPatch {
         let expires_at = self.check_expiry(now, &mut problems);
         let priority = check_priority(self.priority.unwrap_or(0), &mut problems);
         let queue = self.queue.and_then(|name| match name.parse() {
-            Ok(name) => Some(name),
+            Ok(name) => {
+                problems.extend(check_client_queue(&name).err());
+                Some(name)
+            }
             Err(error) => {
                 problems.push(Problem::new("/queue", error));
                 None
@@ -145,6 +149,8 @@ mod tests {
             check(text).unwrap_err().into_iter().map(|problem| problem.pointer).collect();
         assert_eq!(pointers, ["/delay", "/priority", "/queue"]);
         assert_eq!(check("{}").unwrap_err()[0].pointer, "");
+        let reserved = check(r#"{"queue": "callbacks"}"#).unwrap_err();
+        assert_eq!(reserved[0].pointer, "/queue");
         let both = check(r#"{"expires_in": "1s", "expires_at": null}"#).unwrap_err();
         assert_eq!(both[0].pointer, "/expires_in");
     }

@@ -3,6 +3,7 @@
 use crate::api::providers::Provider;
 use crate::job::limit::provider::ProviderLimits;
 use crate::job::limit::waiting::{LaneOfJob, Waiting};
+use crate::job::queue::QueueName;
 use crate::job::{Job, Lane, State};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
@@ -45,7 +46,7 @@ impl Handle {
             .provider
             .as_ref()
             .and_then(|(name, _)| self.config().provider_limits().get(name).copied());
-        let lane = self.lane_of_job(job.lane);
+        let lane = self.lane_of_job(job.lane, &job.queue);
         let waiting = Waiting::in_queue(
             (&job.queue, &job.kind),
             &limits,
@@ -58,14 +59,14 @@ impl Handle {
         Ok(())
     }
 
-    fn lane_of_job(&self, lane: Lane) -> LaneOfJob {
+    fn lane_of_job(&self, lane: Lane, queue: &QueueName) -> LaneOfJob {
         let lanes = &self.config().lanes;
         let load = self.lane_load(lane);
         LaneOfJob {
             lane,
             workers: load.workers,
             busy: load.busy,
-            queue_share: lanes.share_of_async(),
+            queue_share: lanes.share_of(queue),
         }
     }
 }

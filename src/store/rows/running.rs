@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::job::lease::{Lease, LeaseToken};
 use crate::job::outcome::{Deferred, RunningAttempt};
+use crate::job::submission::on_end::callback::CALLBACK_KIND;
 use crate::job::{JobError, JobId, Lane, Span, State, Timestamp};
 use crate::store::error::StoreError;
 use crate::store::rows::location::LocationRow;
@@ -36,6 +37,7 @@ impl RunningJobRow {
             cancel_requested: self.cancel_requested != 0,
             backoff: backoff_of(self.location.id, self.backoff.as_deref())?,
             deferred: Deferred::default(),
+            is_delivery: self.kind == CALLBACK_KIND,
         })
     }
 

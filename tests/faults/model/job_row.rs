@@ -142,6 +142,7 @@ impl JobRow {
             cancel_requested: self.cancel_requested,
             backoff: Backoff::default(),
             deferred: Deferred::default(),
+            is_delivery: false,
         }
     }
 

@@ -1,7 +1,9 @@
 //! Deliveries of webhooks to real receivers.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use longshore::config::receiver_group;
 use serde_json::{Value, json};
 
 use super::receiver::{Receiver, body};
@@ -133,8 +135,7 @@ fn a_slow_receiver_does_not_hold_up_another() {
         quick.next();
     }
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-    // At most 64 / 32 calls of a group at once.
-    slow.next();
+    // At most 64 / 32 calls of a group at once, and half of them to one host.
     slow.next();
     assert_eq!(slow.others().len(), 0);
 }
@@ -154,13 +155,71 @@ fn a_bad_callback_is_refused_with_its_pointer() {
         assert_eq!(answer.status, 422, "{callback} {}", answer.json());
         assert_eq!(pointers(&answer), [pointer], "{callback}");
     }
-    let answer = server.post("/v1/jobs", &json!({"kind": "callback", "payload": {}}));
-    assert_eq!((answer.status, pointers(&answer)), (422, vec!["/kind".to_owned()]));
+    for lane in [json!(null), json!("async"), json!("remote")] {
+        let job = json!({"kind": "callback", "payload": {}, "lane": lane});
+        let answer = server.post("/v1/jobs", &job);
+        assert_eq!((answer.status, pointers(&answer)), (422, vec!["/kind".to_owned()]), "{lane}");
+    }
     let batch =
         json!({"jobs": [echo(1)], "callback": {"url": "https://a/", "events": ["job.failed"]}});
     let answer = server.post("/v1/batches", &batch);
     assert_eq!((answer.status, pointers(&answer)), (422, vec!["/callback/events/0".to_owned()]));
     assert_eq!(server.all_jobs().len(), 0);
+}
+
+#[test]
+fn jobs_of_clients_do_not_get_into_the_queue_of_the_deliveries() {
+    let server = Server::start();
+    let job = with(echo(1), &json!({"queue": "callbacks", "priority": 100}));
+    let remote = with(job.clone(), &json!({"kind": "mine", "lane": "remote"}));
+    let open = server.post("/v1/batches", &json!({"jobs": [], "open": true})).expect(202);
+    let add = format!("/v1/batches/{}/jobs", open["id"]);
+    for (path, body, pointer) in [
+        ("/v1/jobs", job.clone(), "/queue"),
+        ("/v1/jobs", remote, "/queue"),
+        ("/v1/jobs", json!([echo(1), job]), "/1/queue"),
+        ("/v1/batches", json!({"jobs": [job]}), "/jobs/0/queue"),
+        ("/v1/batches", json!({"jobs": [echo(1)], "then": job}), "/then/queue"),
+        (&add, json!({"jobs": [job]}), "/jobs/0/queue"),
+    ] {
+        let answer = server.post(path, &body);
+        assert_eq!((answer.status, pointers(&answer)), (422, vec![pointer.to_owned()]), "{path}");
+    }
+    let id = server.submit(&with(echo(1), &json!({"delay": "1h"})));
+    let answer = server.patch(&format!("/v1/jobs/{id}"), &json!({"queue": "callbacks"}));
+    assert_eq!((answer.status, pointers(&answer)), (422, vec!["/queue".to_owned()]));
+    assert_eq!(server.all_jobs().len(), 1);
+}
+
+#[test]
+fn a_receiver_that_hangs_does_not_hold_up_another_one_of_its_group() {
+    // Two deliveries of a group at once, and one to a host.
+    let server = Setup::new().config("[lanes]\nasync = 8").start();
+    let quick = Receiver::accepting();
+    let group = receiver_group(&quick.url());
+    let mut hosts = (2..250).map(|number| format!("127.0.0.{number}"));
+    let same = |host: &String| receiver_group(&format!("http://{host}/")) == group;
+    let host = hosts.find(same).unwrap();
+    // It accepts connections and never answers.
+    let hanging = TcpListener::bind((&*host, 0)).unwrap();
+    let url = format!("http://{}/", hanging.local_addr().unwrap());
+    let job = with(echo(1), &json!({"callback": {"url": url}}));
+    server.post("/v1/jobs", &json!(vec![job; 40])).expect(202);
+    let _call = hanging.accept().unwrap();
+    let quick_job = quick.with_callback(echo(1), &json!({}));
+    server.post("/v1/jobs", &json!(vec![quick_job; 40])).expect(202);
+    let started = Instant::now();
+    for _ in 0..40 {
+        quick.next();
+    }
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    hanging.set_nonblocking(true).unwrap();
+    assert!(hanging.accept().is_err(), "one call at a time");
+    let deferred = deliveries(&server).into_iter().find(|job| job["state"] == "retrying").unwrap();
+    assert_eq!(
+        (&deferred["error"]["code"], &deferred["attempt"]),
+        (&json!("receiver_busy"), &json!(0))
+    );
 }
 
 #[test]

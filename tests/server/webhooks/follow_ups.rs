@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::kit::http::Target;
 use crate::kit::http::json_response;
-use crate::kit::{Server, echo, eventually, pointers, with};
+use crate::kit::{Server, Setup, echo, eventually, pointers, with};
 
 fn with_then(job: Value, then: &Value) -> Value {
     with(job, &json!({"then": then}))
@@ -114,6 +114,11 @@ fn a_bad_follow_up_job_is_refused_with_its_pointer() {
             json!({"kind": "http", "payload": {"provider": {"$from": "job"}, "path": "/"}}),
             "/then/payload/provider",
         ),
+        // Or a command.
+        (json!({"kind": "command", "payload": {"$from": "job"}}), "/then/payload"),
+        (json!({"kind": "command", "payload": {"name": {"$from": "job"}}}), "/then/payload/name"),
+        (with(echo(1), &json!({"queue": "callbacks"})), "/then/queue"),
+        (json!({"kind": "callback", "lane": "remote"}), "/then/kind"),
         (echo(json!(vec![json!({"$from": "job"}); 33])), "/then/payload/32"),
         (with_then(echo(1), &json!({"kind": "sleep", "payload": {}})), "/then/then/payload"),
         (
@@ -127,6 +132,22 @@ fn a_bad_follow_up_job_is_refused_with_its_pointer() {
         assert!(found[0].starts_with(pointer), "{then}: {found:?}");
     }
     assert_eq!(server.all_jobs().len(), 0);
+}
+
+#[test]
+fn the_result_fills_the_arguments_of_a_command_and_never_chooses_it() {
+    let config =
+        "[commands.say]\nargv = ['echo', 'it is']\n[commands.wipe]\nargv = ['echo', 'gone']";
+    let server = Setup::new().config(config).start();
+    let command = |name: &Value| json!({"kind": "command", "payload": {"name": name, "args": [{"$from": "job", "pointer": "/arg"}]}});
+    let first = echo(json!({"name": "wipe", "arg": "fine"}));
+    let id = server.submit(&with_then(first.clone(), &command(&json!("say"))));
+    assert_eq!(follow_up(&server, &format!("/v1/jobs/{id}"))["result"], "it is fine\n");
+    let chosen = command(&json!({"$from": "job", "pointer": "/name"}));
+    let answer = server.post("/v1/jobs", &with_then(first, &chosen));
+    assert_eq!((answer.status, pointers(&answer)), (422, vec!["/then/payload/name".to_owned()]));
+    let detail = answer.json().to_string();
+    assert!(detail.contains("it would choose the command"), "{detail}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The rule that decides which addresses a call may reach. It resolves no name and opens no connection.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::config::{AllowedNetwork, HostPattern, OutboundConfig};
 use crate::executor::outbound::network::address::{Block, special_block};
@@ -42,6 +42,8 @@ pub(in crate::executor::outbound) struct Policy {
     allow_hosts: Vec<HostPattern>,
     deny_hosts: Vec<HostPattern>,
     own: OwnAddresses,
+    /// Whether calls go through a proxy, which resolves the names.
+    has_proxy: bool,
     refusals: RefusalLog,
 }
 
@@ -62,6 +64,7 @@ impl Policy {
             allow_hosts: config.allow_hosts.clone(),
             deny_hosts: config.deny_hosts.clone(),
             own,
+            has_proxy: config.proxy.is_some(),
             refusals: RefusalLog::default(),
         }
     }
@@ -79,8 +82,18 @@ impl Policy {
         let reach = self.check_host(host, port, caller)?;
         match literal(host) {
             Some(ip) => self.check_address(host, (ip, port).into(), reach),
+            None if self.has_proxy && is_localhost(host) => self.check_localhost(host, port, reach),
             None => Ok(()),
         }
+    }
+
+    /// Checks a name that a proxy would resolve to its own machine.
+    fn check_localhost(&self, host: &str, port: u16, reach: Reach) -> Result<(), NotAllowed> {
+        let v4 = self.judge(Ipv4Addr::LOCALHOST.into(), false, reach);
+        let checked = v4.or_else(|reason| {
+            self.judge(Ipv6Addr::LOCALHOST.into(), false, reach).map_err(|_| reason)
+        });
+        checked.map_err(|reason| self.refuse(host, port, None, &reason))
     }
 
     /// Returns which addresses a call to a host may reach, and logs a refusal.
@@ -159,6 +172,12 @@ pub(super) fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
+/// Returns whether a name is always a loopback address (RFC 6761, section 6.3).
+fn is_localhost(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host == "localhost" || host.ends_with(".localhost")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +252,23 @@ mod tests {
         let only_listed = self::policy(&[], &["*.good.example"], &["*"]);
         assert!(is_allowed(&only_listed, "a.good.example", "8.8.8.8", Caller::Job, false));
         assert!(!is_allowed(&only_listed, "other.example", "8.8.8.8", Caller::Job, false));
+    }
+
+    #[test]
+    fn with_a_proxy_the_names_of_loopback_are_refused_like_its_addresses() {
+        let proxied = |policy: Policy| Policy { has_proxy: true, ..policy };
+        let strict = proxied(policy(&[], &[], &[]));
+        for host in ["localhost", "localhost.", "a.localhost", "a.b.localhost."] {
+            assert_eq!(strict.check(host, 80, Caller::Job), Err(NotAllowed), "{host}");
+            assert_eq!(strict.check(host, 80, Caller::Provider), Ok(()), "{host}");
+            for networks in ["127.0.0.0/8", "::1"] {
+                let allowing = proxied(policy(&[networks], &[], &[]));
+                assert_eq!(allowing.check(host, 80, Caller::Job), Ok(()), "{host} {networks}");
+            }
+        }
+        let named = proxied(policy(&[], &["localhost"], &[]));
+        assert_eq!(named.check("localhost", 80, Caller::Job), Ok(()));
+        assert_eq!(strict.check("notlocalhost", 80, Caller::Job), Ok(()));
     }
 
     #[test]

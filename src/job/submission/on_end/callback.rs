@@ -129,6 +129,18 @@ pub fn callback_queue() -> QueueName {
     CALLBACK_QUEUE.parse().unwrap_or_default()
 }
 
+/// Refuses the queue of the deliveries for the jobs of clients, which would hold webhooks back.
+///
+/// # Errors
+/// Returns the problem of a field `queue` that names it.
+pub fn check_client_queue(queue: &QueueName) -> Result<(), Problem> {
+    if queue.as_str() != CALLBACK_QUEUE {
+        return Ok(());
+    }
+    let why = "is reserved for the deliveries of webhooks; use another queue";
+    Err(Problem::new("/queue", why))
+}
+
 /// Returns the group of the receivers on a host, whose limit their deliveries share.
 pub fn group_of(host: &str) -> Option<ProviderName> {
     group(crc32fast::hash(host.as_bytes()) % CALLBACK_GROUPS)

@@ -17,12 +17,13 @@ use crate::job::time::{Span, Timestamp};
 /// Maximum duration of one attempt to deliver a webhook.
 const ATTEMPT_TIMEOUT: Span = Span::from_secs(30);
 /// Pauses between the attempts to deliver a webhook, in seconds, as Standard Webhooks proposes them: 5 s,
-/// 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Each is lengthened by up to a tenth.
+/// 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Each is lengthened by up to a tenth, except that the last
+/// one, which is the longest that a job may have, is shortened.
 const PAUSES_S: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 /// Maximum number of attempts to deliver a webhook.
 const MAX_DELIVERY_ATTEMPTS: u32 = 10;
-/// Backoff of an attempt that ended without an outcome, because the server was killed. Every other attempt
-/// follows [`pause_after`].
+/// Backoff of an attempt that ended without an outcome, because the server was killed. It does not count. Every
+/// other attempt follows [`pause_after`].
 const LOST_BACKOFF: Backoff = Backoff {
     initial: Span::from_secs(5),
     factor: 1.0,
@@ -81,8 +82,8 @@ impl Callback {
     }
 }
 
-/// Returns the pause after a failed attempt to deliver a webhook, with jitter between 0 and a tenth that
-/// depends on the job and the attempt, so that webhooks that failed together are not repeated together.
+/// Returns the pause after a failed attempt to deliver a webhook, with jitter of up to a tenth that depends on
+/// the job and the attempt, so that webhooks that failed together are not repeated together.
 ///
 /// A retry on demand raises `max_attempts`, and the schedule starts anew. For example, attempt 4 of at most
 /// 13 is the first one after a retry that granted ten.
@@ -92,7 +93,9 @@ pub fn pause_after(attempt: u32, max_attempts: u32, job: JobId) -> Span {
     let seconds = PAUSES_S.get(index).or(PAUSES_S.last()).copied().unwrap_or_default();
     let bytes = [job.0.to_le_bytes(), i64::from(attempt).to_le_bytes()].concat();
     let jitter = u64::from(crc32fast::hash(&bytes) % 1_000) * seconds / 10;
-    Span::from_millis(i64::try_from(seconds * 1_000 + jitter).unwrap_or(i64::MAX))
+    let is_longest = Span::from_secs(seconds) >= Backoff::MAX;
+    let millis = if is_longest { seconds * 1_000 - jitter } else { seconds * 1_000 + jitter };
+    Span::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -106,7 +109,13 @@ mod tests {
             let pauses = (1..100).map(|job| pause_after(attempt, 10, JobId(job)).millis());
             let (least, most) = (pauses.clone().min().unwrap(), pauses.max().unwrap());
             let millis = i64::try_from(seconds).unwrap() * 1_000;
-            assert!(least >= millis && most <= millis * 11 / 10 && most > least, "{least} {most}");
+            let (from, to) = match millis == Backoff::MAX.millis() {
+                true => (millis * 9 / 10, millis),
+                false => (millis, millis * 11 / 10),
+            };
+            assert!(least >= from && most <= to, "{least} {most}");
+            // A longer pause would be cut to the maximum, for all webhooks alike.
+            assert!(most - least > millis / 20 && most <= Backoff::MAX.millis(), "{least} {most}");
         }
         assert!(pause_after(4, 13, JobId(7)) < Span::from_secs(6));
     }

@@ -5,6 +5,8 @@
 //! For example, if the first job has the result `{"status": 200, "body": [1.50]}`, then
 //! `{"x": {"$from": "job", "pointer": "/body/0"}}` becomes `{"x": 1.50}`.
 
+mod document;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -12,13 +14,13 @@ use serde_json::value::RawValue;
 use crate::job::payload::Json;
 use crate::job::payload::entries::{Entries, Entry};
 use crate::job::problem::{Problem, Quoted, escape};
+use crate::job::submission::on_end::reference::document::find_values;
 
 /// Field that makes an object a reference.
 const FROM: &str = "$from";
 /// Maximum number of objects and lists around a reference, which bounds the time to find it.
 const MAX_DEPTH: usize = 16;
-/// Maximum number of references in a payload, which bounds the time to fill them in: each searches the
-/// document once, within the transaction that ends the job before.
+/// Maximum number of references in a payload. They are filled in within the transaction that ends the job before.
 pub const MAX_REFERENCES: usize = 32;
 /// Start of a reference to a secret of the configuration in the payload of an `http` job.
 const SECRET: &str = "${secret:";
@@ -58,7 +60,7 @@ struct Reference {
 /// Returns the problem of an invalid reference, with its JSON pointer in the payload.
 pub fn find(payload: &Json, source: Source) -> Result<Vec<String>, Problem> {
     let mut found = Vec::new();
-    fill_with(payload.as_str(), |place, reference| {
+    fill_with(payload.as_str(), |place, reference, _| {
         if reference.from != source.as_str() {
             let why = format!("must be {:?} here", source.as_str());
             return Err(Problem::new(format!("/{FROM}"), why));
@@ -88,26 +90,54 @@ pub fn fill(
     is_http: bool,
     max_bytes: usize,
 ) -> Result<Json, Problem> {
-    let mut total = 0;
-    let filled = fill_with(payload.as_str(), |_, reference| {
-        let value = find_value(document.as_str(), &reference.pointer).ok_or_else(|| {
-            let pointer = Quoted(&reference.pointer);
-            Problem::new("", format!("the result has no value at {pointer}"))
-        })?;
-        if is_http && names_secret(&value) {
-            let why = format!("the value at {} names a secret", Quoted(&reference.pointer));
-            return Err(Problem::new("", why));
-        }
-        total += value.len();
-        if total > max_bytes {
-            return Err(too_long(max_bytes));
-        }
-        Ok(value)
+    let mut places = Vec::new();
+    let unfilled = fill_with(payload.as_str(), |place, reference, at| {
+        places.push(Place { at, place: place.to_owned(), pointer: reference.pointer.clone() });
+        Ok(String::new())
     })?;
+    let pointers: Vec<&str> = places.iter().map(|place| place.pointer.as_str()).collect();
+    let values = find_values(document.as_str(), &pointers);
+    let len = unfilled.len() + values.iter().flatten().map(|value| value.len()).sum::<usize>();
+    let mut filled = String::with_capacity(len.min(max_bytes));
+    let mut start = 0;
+    for (place, value) in places.iter().zip(values) {
+        let value = place.check(value, is_http).map_err(|problem| problem.under(&place.place))?;
+        filled.push_str(&unfilled[start..place.at]);
+        if filled.len() + value.len() > max_bytes {
+            return Err(too_long(max_bytes).under(&place.place));
+        }
+        filled.push_str(value);
+        start = place.at;
+    }
+    filled.push_str(&unfilled[start..]);
     if filled.len() > max_bytes {
         return Err(too_long(max_bytes));
     }
     Ok(Json::trusted(filled))
+}
+
+/// A reference in a payload that is filled in.
+struct Place {
+    /// Where its value is inserted into the payload without references.
+    at: usize,
+    /// Its JSON pointer in the payload.
+    place: String,
+    /// The JSON pointer of its value in the document.
+    pointer: String,
+}
+
+impl Place {
+    /// Returns the value, if there is one that may be filled in.
+    fn check<'d>(&self, value: Option<&'d str>, is_http: bool) -> Result<&'d str, Problem> {
+        let pointer = Quoted(&self.pointer);
+        match value {
+            None => Err(Problem::new("", format!("the result has no value at {pointer}"))),
+            Some(value) if is_http && names_secret(value) => {
+                Err(Problem::new("", format!("the value at {pointer} names a secret")))
+            }
+            Some(value) => Ok(value),
+        }
+    }
 }
 
 /// Returns whether a text in a JSON value has a reference to a secret.
@@ -133,7 +163,7 @@ fn too_long(max_bytes: usize) -> Problem {
 
 fn fill_with(
     text: &str,
-    resolve: impl FnMut(&str, &Reference) -> Result<String, Problem>,
+    resolve: impl FnMut(&str, &Reference, usize) -> Result<String, Problem>,
 ) -> Result<String, Problem> {
     let mut filler =
         Filler { out: String::with_capacity(text.len()), place: String::new(), depth: 0, resolve };
@@ -150,10 +180,11 @@ struct Filler<R> {
     place: String,
     /// Number of objects and lists around it.
     depth: usize,
+    /// Returns what replaces a reference, given its place, and where in `out` it is written.
     resolve: R,
 }
 
-impl<R: FnMut(&str, &Reference) -> Result<String, Problem>> Filler<R> {
+impl<R: FnMut(&str, &Reference, usize) -> Result<String, Problem>> Filler<R> {
     /// Writes a value. A text without references is copied, so a payload is parsed at most once for each
     /// level. After an error, `place` is the place of the problem.
     fn write(&mut self, text: &str) -> Result<(), Problem> {
@@ -176,7 +207,7 @@ impl<R: FnMut(&str, &Reference) -> Result<String, Problem>> Filler<R> {
         let Entries(entries) = parse(text)?;
         if entries.iter().any(|(name, _)| name.as_deref() == Some(FROM)) {
             let reference: Reference = Json::trusted(text).read_objects()?;
-            let value = (self.resolve)(&self.place, &reference)?;
+            let value = (self.resolve)(&self.place, &reference, self.out.len())?;
             self.out.push_str(&value);
             return Ok(());
         }
@@ -219,24 +250,6 @@ impl<R: FnMut(&str, &Reference) -> Result<String, Problem>> Filler<R> {
 
 fn parse<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, Problem> {
     serde_json::from_str(text).map_err(|error| Problem::new("", error))
-}
-
-/// Returns the text of the value at a JSON pointer.
-fn find_value(document: &str, pointer: &str) -> Option<String> {
-    let mut text = document.trim_ascii();
-    for token in pointer.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
-        let Entries(entries) = serde_json::from_str(text).ok()?;
-        let (_, value) = if text.starts_with('[') {
-            let is_index = token == "0" || !token.starts_with(['0', '+']);
-            entries.into_iter().nth(token.parse().ok().filter(|_| is_index)?)?
-        } else {
-            // The last of several fields with one name counts, as in most parsers.
-            entries.into_iter().rfind(|(name, _)| name.as_ref() == Some(&token))?
-        };
-        text = value.get().trim_ascii();
-    }
-    Some(text.to_owned())
 }
 
 #[cfg(test)]

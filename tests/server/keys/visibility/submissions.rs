@@ -20,14 +20,13 @@ fn nothing_is_submitted_to_a_queue_of_another_application() {
         ("/v1/batches", json!({"jobs": [own, own, other]})),
         // The queue of a job without one is `default`.
         ("/v1/jobs", remote(1)),
-        // A follow-up job, also one in a chain, of a batch, or in the queue of the webhooks.
+        // A follow-up job, also one in a chain or of a batch.
         ("/v1/jobs", with(own.clone(), &json!({"then": other}))),
         (
             "/v1/jobs",
             with(own.clone(), &json!({"then": with(own.clone(), &json!({"then": other}))})),
         ),
         ("/v1/batches", json!({"jobs": [own], "then": other})),
-        ("/v1/jobs", with(own.clone(), &json!({"then": near("callbacks")}))),
     ];
     bodies
         .extend(["shop", "shopx.a", "a.shop.b", "xshop.a"].map(|queue| ("/v1/jobs", near(queue))));

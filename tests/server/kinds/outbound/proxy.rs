@@ -97,6 +97,12 @@ fn addresses_denied_hosts_and_the_own_listener_are_refused_before_the_proxy() {
     for host in ["10.0.0.1", "169.254.169.254", "[::1]", "denied.example"] {
         assert_refused_at_once(&server, &format!("http://{host}/"));
     }
+    drop(server);
+    let config = format!("[outbound]\nproxy = 'http://{}'", proxy.target.addr());
+    let server = Setup::new().config(config).without_loopback().listen(own).start();
+    for host in ["127.0.0.1", "localhost", "LOCALHOST.", "a.localhost", "168.63.129.16"] {
+        assert_refused_at_once(&server, &format!("http://{host}/"));
+    }
     assert_refused_at_once(&server, &format!("http://{own}/"));
     assert_eq!(proxy.seen(), [""; 0]);
 }

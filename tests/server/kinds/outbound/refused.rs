@@ -40,6 +40,19 @@ fn a_host_that_is_no_address_and_no_name_is_no_url() {
 }
 
 #[test]
+fn a_provider_whose_host_is_denied_is_named_at_the_start() {
+    let config = "[outbound]\ndeny_hosts = ['*.models.example']\n\
+        [providers.first]\nbase_url = 'http://a.models.example/v1'\n\
+        [providers.second]\nbase_url = 'http://models.example/v1'";
+    let server = Setup::new().config(config).start();
+    let warnings = |provider: &str| {
+        let text = format!("the provider {provider} cannot be called: outbound.deny_hosts covers");
+        server.log().matches(&text).count()
+    };
+    assert_eq!((warnings("first"), warnings("second")), (1, 0), "{}", server.log());
+}
+
+#[test]
 fn jobs_that_are_stored_already_are_refused_when_they_run() {
     let sink = Sink::start();
     let urls = private_urls(sink.port);

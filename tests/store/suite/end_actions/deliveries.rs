@@ -9,7 +9,7 @@ use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback, Cal
 use longshore::job::submission::on_end::delivery_status::DeliveryStatus;
 use longshore::job::submission::on_end::{OnEnd, Owner};
 use longshore::job::{AttemptDetail, BatchId, JobError, JobId, Json, NewJob, State};
-use longshore::store::{NewBatch, Submit, Write};
+use longshore::store::{NewBatch, RescueScope, Submit, Write};
 
 use super::super::Store;
 use crate::kit::{completed, job, job_in_queue, lease_lines, leased, submitted};
@@ -80,6 +80,28 @@ fn a_delivery_is_shown_from_its_insertion_to_its_end() {
     assert_eq!((delivered.state, delivered.status), (State::Completed, Some(202)));
     assert_eq!((&delivered.error, delivered.finished_at), (&None, Some(store.now)));
     assert_eq!(store.reads.delivery(waiting.id).unwrap(), Some((owner, delivered)));
+}
+
+#[test]
+fn an_attempt_that_a_crash_ends_does_not_count() {
+    let mut store = Store::fresh();
+    let owner = Owner::Job(ended(&mut store));
+    let id = deliveries(&mut store, owner).remove(0).id;
+    for _ in 0..12 {
+        lease_delivery(&mut store);
+        store.reopen();
+        store.move_jobs(Write::Rescue { scope: RescueScope::Dead, limit: 10 });
+        let lost = deliveries(&mut store, owner).remove(0);
+        assert_eq!((lost.state, lost.attempt, lost.id), (State::Retrying, 0, id));
+        assert_eq!(lost.error.unwrap().code, "lost");
+        let next = lost.next_attempt_at.unwrap();
+        assert!((store.after(4)..=store.after(6)).contains(&next), "{next:?}");
+        store.advance(6);
+        store.move_jobs(Write::Stage { limit: 10 });
+    }
+    let lease = lease_delivery(&mut store);
+    store.finish(lease, refused()).unwrap();
+    assert_eq!(deliveries(&mut store, owner).remove(0).attempt, 1);
 }
 
 #[test]

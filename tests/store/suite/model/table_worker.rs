@@ -7,6 +7,7 @@ use longshore::job::outcome::{
     Deferred, OUTCOME_UNKNOWN, Outcome, RunningAttempt, Settlement, settle,
 };
 use longshore::job::queue::QueueChange;
+use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::submission::{JobChange, Start};
 use longshore::job::{
     Attempt, AttemptDetail, BatchId, Failure, JobError, JobId, Lane, Progress, State, Timestamp,
@@ -45,6 +46,7 @@ impl ModelJob {
             cancel_requested: self.job.cancel_requested,
             backoff: self.backoff,
             deferred: self.deferred,
+            is_delivery: self.job.kind == CALLBACK_KIND,
         }
     }
 

@@ -29,13 +29,15 @@ const SPECIAL: bool = false;
 /// The blocks. The smallest one that has an address decides.
 ///
 /// The anycast addresses for PCP and TURN are globally reachable by the registry, but lead to the nearest
-/// server, which may be the router of this network. They are not public here.
-pub(super) static BLOCKS: [Block; 27] = [
+/// server, which may be the router of this network. They are not public here. Neither is the address at which
+/// Azure serves its platform, with the goal state and the certificates of a virtual machine, to that machine.
+pub(super) static BLOCKS: [Block; 28] = [
     block([0, 0, 0, 0], 8, "\"This network\"", "RFC 791, section 3.2", SPECIAL),
     block([0, 0, 0, 0], 32, "\"This host on this network\"", "RFC 1122, section 3.2.1.3", SPECIAL),
     block([10, 0, 0, 0], 8, "Private-Use", "RFC 1918", SPECIAL),
     block([100, 64, 0, 0], 10, "Shared Address Space", "RFC 6598", SPECIAL),
     block([127, 0, 0, 0], 8, "Loopback", "RFC 1122, section 3.2.1.3", SPECIAL),
+    block([168, 63, 129, 16], 32, "Azure platform (WireServer)", "Azure Virtual Network", SPECIAL),
     block([169, 254, 0, 0], 16, "Link Local", "RFC 3927", SPECIAL),
     block([172, 16, 0, 0], 12, "Private-Use", "RFC 1918", SPECIAL),
     block([192, 0, 0, 0], 24, "IETF Protocol Assignments", "RFC 6890, section 2.1", SPECIAL),

@@ -82,7 +82,12 @@ impl CommitGroup<'_> {
         attempt: &mut RunningAttempt,
         location: &JobLocation,
     ) -> Result<Cow<'o, Outcome>, ApplyError> {
-        let Outcome::Deferred(deferral) = outcome else { return Ok(Cow::Borrowed(outcome)) };
+        let Outcome::Deferred(deferral) = outcome else {
+            if attempt.is_delivery && matches!(outcome, Outcome::Lost(_)) {
+                attempt.deferred = self.find_deferred(location.job)?;
+            }
+            return Ok(Cow::Borrowed(outcome));
+        };
         attempt.deferred = self.find_deferred(location.job)?;
         if !deferral.is_of_provider {
             return Ok(Cow::Borrowed(outcome));
