@@ -127,10 +127,26 @@ def test_the_context_is_that_of_the_job(ls: Longshore) -> None:
 
     with ls.inline():
         job = work.options(metadata={"row": 7}).submit(n=1)
-        assert job.result() == {"id": 1, "key": "longshore-1", "meta": {"row": 7}}
+        assert job.result() == {"id": 1, "key": job.result()["key"], "meta": {"row": 7}}
         assert (job.log(), job.progress) == ("a line\n", (100.0, "step"))
     with pytest.raises(LongshoreError, match="only inside a task"):
         current()
+
+
+def test_the_idempotency_key_is_that_of_one_job_in_all_its_attempts(ls: Longshore) -> None:
+    keys: list[str] = []
+
+    @ls.task(retries=1)
+    def work() -> None:
+        keys.append(current().idempotency_key)
+        if current().attempt == 1:
+            raise OSError("again")
+
+    for _ in range(2):
+        with ls.inline(retries=True):
+            work.submit()
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    assert keys[0].startswith("longshore-1-")
 
 
 def test_a_failure_is_raised_with_its_traceback(ls: Longshore) -> None:

@@ -14,7 +14,7 @@ import pytest
 from longshore import Context, Fatal, JobFailed, Longshore, LongshoreError, Retry, current
 from longshore.worker import Worker
 from worker import sample as tasks
-from worker.kit import eventually, run_of
+from worker.kit import eventually, key_of, run_of
 
 
 @dataclass
@@ -68,7 +68,7 @@ def test_a_task_receives_the_context_of_its_job(ls: Longshore) -> None:
     first, second = described.submit(text="x"), keyed.submit()
     Worker(ls).run_until_idle()
     assert first.result() == [first.id, "described", "default", 1, 1]
-    assert second.result() == [f"longshore-{second.id}", True]
+    assert second.result() == [key_of(second.id, b"{}"), True]
 
 
 def test_a_task_sees_the_metadata_and_the_batch_of_its_job(ls: Longshore) -> None:

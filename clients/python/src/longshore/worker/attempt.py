@@ -8,7 +8,7 @@ from inspect import isasyncgen, isgenerator
 from typing import Any, Literal, NamedTuple
 
 from longshore.codec import dumps, loads
-from longshore.context import Context, Reporter, running
+from longshore.context import Context, Reporter, job_key, running
 from longshore.errors import BadPayload, BadResult, Stopped
 from longshore.task import Failure, Task
 
@@ -87,6 +87,7 @@ def _context(job: LeasedJob, reporter: Reporter) -> Context:
         metadata=job.metadata or {},
         batch_id=job.batch,
         lease_token=job.lease_token,
+        idempotency_key=job_key(job.id, bytes(job.payload)),
     )
 
 
