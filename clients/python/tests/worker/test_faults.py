@@ -120,6 +120,20 @@ def test_outcomes_are_kept_while_the_server_is_away(
     assert len(worker.effects) == 10
 
 
+def test_finished_work_is_kept_when_the_server_is_away_for_longer_than_the_lease(
+    program: Start, sample: Longshore, longshore_server: Server
+) -> None:
+    workers = [program("--lease", "2", "--threads", "4", "--name", f"w{n}") for n in range(3)]
+    jobs = [tasks.stubborn.submit(seconds) for seconds in (3.0, 14.0) for _ in range(6)]
+    workers[0].until_effect("stubborn begin", 12)
+    longshore_server.kill()
+    workers[0].until_effect("stubborn end", 6)
+    time.sleep(6)  # the pauses between tries grow
+    longshore_server.start()
+    assert [job.result(30) for job in jobs] == ["attempt 1"] * 12
+    assert len(workers[0].effects) == 24
+
+
 def test_jobs_return_when_the_server_is_away_for_longer_than_the_lease(
     program: Start, sample: Longshore, longshore_server: Server
 ) -> None:
