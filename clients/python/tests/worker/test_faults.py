@@ -61,6 +61,23 @@ def test_a_task_stops_after_its_worker_was_suspended_past_the_lease(
     assert found["result"] == result
 
 
+def test_a_coroutine_has_no_effect_after_its_worker_was_suspended_past_the_lease(
+    program: Start, sample: Longshore
+) -> None:
+    worker = program("--lease", "2")
+    jobs = [tasks.aeffect.submit(1.5) for _ in range(20)]
+    worker.until_effect("aeffect begin", 20)
+    worker.send(signal.SIGSTOP)
+    for job in jobs:
+        eventually(lambda: run_of(sample, job.id)["state"] != "running", "it has expired")  # noqa: B023
+    worker.send(signal.SIGCONT)
+    assert min(job.result(20) for job in jobs) > 1
+    assert worker.end() == 0
+    ends = [effect for effect in worker.effects if effect.startswith("aeffect end")]
+    assert "aeffect end 1" not in ends
+    assert len(ends) == 20
+
+
 def test_a_worker_that_was_suspended_while_it_waited_runs_no_stale_job(
     program: Start, sample: Longshore
 ) -> None:
