@@ -1,6 +1,7 @@
 """Tasks without a server, for the tests of an application."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,12 @@ from longshore import (
     Longshore,
     LongshoreError,
     NotFound,
+    Refused,
     Retry,
     Stopped,
     current,
 )
+from longshore.testing import Server
 
 
 @dataclass
@@ -279,6 +282,38 @@ def test_keys_and_deletes_are_kept(ls: Longshore) -> None:
         job.delete()
         with pytest.raises(NotFound):
             job.refresh()
+
+
+@pytest.mark.parametrize("is_inline", [True, False])
+def test_what_the_server_refuses_is_refused_inline(
+    longshore_server: Server, is_inline: bool
+) -> None:
+    ls = longshore_server.client
+
+    @ls.task
+    def work(n: int = 0) -> int:
+        return n
+
+    with ls.inline() if is_inline else nullcontext():
+        with pytest.raises(Refused) as wrong:
+            work.options(priority=101, queue="Bad Queue").submit(1)
+        assert {item.pointer for item in wrong.value.errors} == {"/priority", "/queue"}
+        with pytest.raises(Refused, match="422 /priority: must be between -100 and 100"):
+            work.options(priority=-101).submit(1)
+        with pytest.raises(Refused, match="/jobs/1/queue: must be 1 to 64 of"):
+            ls.batch([work.s(1), work.options(queue="a" * 65).s(2)])
+        with pytest.raises(Refused, match="/then/queue"):
+            work.options(then=work.options(queue="-").s()).submit(1)
+        once = work.options(key="k")
+        once.submit(1)
+        with pytest.raises(Refused, match="the idempotency key was used before") as reused:
+            once.submit(2)
+        assert (reused.value.status, reused.value.type) == (422, "idempotency-key-reused")
+        with pytest.raises(Refused, match="the idempotency key was used before"):
+            work.options(key="k", queue="other").submit(1)
+        ls.batch([work.s(1)], key="b")
+        with pytest.raises(Refused, match="the idempotency key was used before"):
+            ls.batch([work.s(2)], key="b")
 
 
 def test_the_client_is_connected_again_afterwards(ls: Longshore) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from longshore._http import Response
 from longshore.codec import dumps, loads
 from longshore.context import Context, random_key
 from longshore.errors import LongshoreError, Stopped
@@ -58,7 +59,8 @@ class Store:
         self.jobs: dict[int, Row] = {}
         self.batches: dict[int, Row] = {}
         self.logs: dict[int, list[str]] = {}
-        self.keys: dict[str, Any] = {}
+        #: The answers to requests with an idempotency key, with the path and body of the request.
+        self.keys: dict[str, tuple[tuple[str, Any], Response]] = {}
         self._app = app
         self._sent = sent
         self._retries = retries
