@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,6 +38,20 @@ class Reporter(Protocol):
 _NO_METADATA: Mapping[str, Any] = MappingProxyType({})
 
 
+def job_key(job_id: int, payload: bytes) -> str:
+    """Returns the idempotency key of a job, as the server makes it for its own calls.
+
+    The id alone is not enough, because every database counts from 1: a service that remembers keys
+    would take a new job for a different one with the same id in an older database.
+    """
+    return f"longshore-{job_id}-{hashlib.sha256(payload).hexdigest()[:16]}"
+
+
+def random_key(job_id: int = 0) -> str:
+    """Returns an idempotency key for a run without a server, whose ids and payloads come again."""
+    return f"longshore-{job_id}-{uuid.uuid4().hex}"
+
+
 @dataclass(frozen=True)
 class Context:
     """The job that a task runs.
@@ -57,16 +73,16 @@ class Context:
     lease_token: int = 0
     """The fencing token of this attempt, which rises with each lease of the job. A service that
     keeps the highest token can refuse what a worker does that was suspended past its lease."""
-
-    @property
-    def idempotency_key(self) -> str:
-        """A key that is the same in all attempts of the job, for calls of other services."""
-        return f"longshore-{self.job_id}"
+    idempotency_key: str = field(default_factory=random_key)
+    """A key that is the same in all attempts of the job, for calls of other services. In a plain
+    call it is a new one."""
 
     def progress(self, percent: float, message: str = "") -> None:
         """Reports progress from 0 to 100. Raises `Stopped` if the job is to stop."""
         self.check()
-        self.reporter.report_progress(percent, message)
+        if isinstance(percent, str):
+            raise TypeError(f"progress({percent!r}): the percentage must be a number")
+        self.reporter.report_progress(float(percent), str(message))
 
     def log(self, text: str) -> None:
         """Adds a line to the log of the job. Raises `Stopped` if the job is to stop."""

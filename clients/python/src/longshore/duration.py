@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ Duration = float | int | timedelta | str
 """A number of seconds, a `timedelta`, or a string with units such as "1h 30m"."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 3653 * 86400.0
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 
 
@@ -21,8 +21,11 @@ def seconds(duration: Duration) -> float:
         value = _parse(duration)
     else:
         value = float(duration)
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"a duration must be a number of seconds of at least 0, not {duration!r}")
+    if not 0 <= value <= _LONGEST:  # NaN is neither
+        raise ValueError(
+            "a duration must be between 0 and ten years, as a number of seconds or a text such as"
+            f" '5m', not {duration!r}"
+        )
     return value
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
+
+from .duration import Duration, seconds
 
 
 class LongshoreError(Exception):
@@ -149,12 +150,17 @@ class BadResult(LongshoreError):
 
 
 class Fatal(Exception):
-    """Raised by a task whose job must not be tried again."""
+    """Raised by a task whose job must not be tried again.
 
-    def __init__(self, message: str = "", code: str = "fatal") -> None:
+    `code` is a short text by which programs know the error. The server keeps 64 bytes of it.
+    """
+
+    def __init__(self, message: object = "", code: str = "fatal") -> None:
+        if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"Fatal(code={code!r}): the code must be a text, such as 'no_user'")
         super().__init__(message, code)
-        self.message = message
-        self.code = code
+        self.message = str(message)
+        self.code = code or "fatal"
 
     def __str__(self) -> str:
         return self.message
@@ -169,17 +175,28 @@ class Retry(Exception):
 
     def __init__(
         self,
-        after: float | timedelta | str | None = None,
+        after: Duration | None = None,
         counts: bool = True,
-        message: str = "",
+        message: object = "",
     ) -> None:
+        if after is not None:
+            _check_pause(after)
+        if not isinstance(counts, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"Retry(counts={counts!r}): must be True or False")
         super().__init__(after, counts, message)
         self.after = after
         self.counts = counts
-        self.message = message
+        self.message = str(message)
 
     def __str__(self) -> str:
         return self.message or "the task asked for a retry"
+
+
+def _check_pause(after: Duration) -> None:
+    try:
+        seconds(after)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"Retry(after={after!r}): {error}") from None
 
 
 class Stopped(BaseException):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from . import blocking
 from ._http import Operation, Request, Response
 from ._http.deadline import Deadline
 from ._http.events import Event, Stream, aevents, events
@@ -151,6 +152,7 @@ class Job(Generic[R_co]):
         Raises `JobFailed`, `JobCancelled`, or `WaitTimeout` if it is not final within the
         timeout.
         """
+        self._check_blocking("result", "await job")
         return self._app.session.run(self._result(timeout))
 
     async def aresult(self, timeout: Duration | None = None) -> R_co:
@@ -162,6 +164,7 @@ class Job(Generic[R_co]):
 
     def wait(self, timeout: Duration | None = None) -> Job[R_co]:
         """Waits for the end of the job and returns this handle. Raises `WaitTimeout`."""
+        self._check_blocking("wait", "await job.await_()")
         return self._app.session.run(self._wait(timeout))
 
     async def await_(self, timeout: Duration | None = None) -> Job[R_co]:
@@ -189,7 +192,17 @@ class Job(Generic[R_co]):
 
         `after` is the id of an event from which to go on.
         """
+        self._check_blocking("events", "async for event in job.aevents()")
         return events(self._app.session, self._stream(after))
+
+    def _check_blocking(self, call: str, instead: str) -> None:
+        """Looks at a call that waits here for the end of the job."""
+        if not self._has_result():
+            blocking.check(call, f"job {self.id}", instead, self._left)
+
+    def _left(self) -> list[blocking.Work]:
+        self.refresh()
+        return [] if self.is_final else [blocking.Work(self.kind, self.queue)]
 
     def aevents(self, after: str | None = None) -> AsyncIterator[Event]:
         """Like `events`, on the running event loop."""

@@ -1,6 +1,7 @@
 """Tasks without a server, for the tests of an application."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,12 @@ from longshore import (
     Longshore,
     LongshoreError,
     NotFound,
+    Refused,
     Retry,
     Stopped,
     current,
 )
+from longshore.testing import Server
 
 
 @dataclass
@@ -127,10 +130,26 @@ def test_the_context_is_that_of_the_job(ls: Longshore) -> None:
 
     with ls.inline():
         job = work.options(metadata={"row": 7}).submit(n=1)
-        assert job.result() == {"id": 1, "key": "longshore-1", "meta": {"row": 7}}
+        assert job.result() == {"id": 1, "key": job.result()["key"], "meta": {"row": 7}}
         assert (job.log(), job.progress) == ("a line\n", (100.0, "step"))
     with pytest.raises(LongshoreError, match="only inside a task"):
         current()
+
+
+def test_the_idempotency_key_is_that_of_one_job_in_all_its_attempts(ls: Longshore) -> None:
+    keys: list[str] = []
+
+    @ls.task(retries=1)
+    def work() -> None:
+        keys.append(current().idempotency_key)
+        if current().attempt == 1:
+            raise OSError("again")
+
+    for _ in range(2):
+        with ls.inline(retries=True):
+            work.submit()
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    assert keys[0].startswith("longshore-1-")
 
 
 def test_a_failure_is_raised_with_its_traceback(ls: Longshore) -> None:
@@ -263,6 +282,38 @@ def test_keys_and_deletes_are_kept(ls: Longshore) -> None:
         job.delete()
         with pytest.raises(NotFound):
             job.refresh()
+
+
+@pytest.mark.parametrize("is_inline", [True, False])
+def test_what_the_server_refuses_is_refused_inline(
+    longshore_server: Server, is_inline: bool
+) -> None:
+    ls = longshore_server.client
+
+    @ls.task
+    def work(n: int = 0) -> int:
+        return n
+
+    with ls.inline() if is_inline else nullcontext():
+        with pytest.raises(Refused) as wrong:
+            work.options(priority=101, queue="Bad Queue").submit(1)
+        assert {item.pointer for item in wrong.value.errors} == {"/priority", "/queue"}
+        with pytest.raises(Refused, match="422 /priority: must be between -100 and 100"):
+            work.options(priority=-101).submit(1)
+        with pytest.raises(Refused, match="/jobs/1/queue: must be 1 to 64 of"):
+            ls.batch([work.s(1), work.options(queue="a" * 65).s(2)])
+        with pytest.raises(Refused, match="/then/queue"):
+            work.options(then=work.options(queue="-").s()).submit(1)
+        once = work.options(key="k")
+        once.submit(1)
+        with pytest.raises(Refused, match="the idempotency key was used before") as reused:
+            once.submit(2)
+        assert (reused.value.status, reused.value.type) == (422, "idempotency-key-reused")
+        with pytest.raises(Refused, match="the idempotency key was used before"):
+            work.options(key="k", queue="other").submit(1)
+        ls.batch([work.s(1)], key="b")
+        with pytest.raises(Refused, match="the idempotency key was used before"):
+            ls.batch([work.s(2)], key="b")
 
 
 def test_the_client_is_connected_again_afterwards(ls: Longshore) -> None:

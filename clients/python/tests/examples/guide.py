@@ -45,8 +45,9 @@ def write_files(page: Path, folder: Path) -> list[str]:
     return [name for name, _ in files]
 
 
-async def run(page: Path) -> int:
-    """Run the other blocks and return their number."""
+def run(page: Path) -> int:
+    """Run the other blocks and return their number. Those with `await` share an event loop."""
+    loop = asyncio.new_event_loop()
     names: dict[str, Any] = {"__name__": "guide"}
     others = [block for block in blocks(page) if not block.file]
     for block in others:
@@ -55,10 +56,10 @@ async def run(page: Path) -> int:
         code = compile(tree, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         waiting = eval(code, names)
         if inspect.isawaitable(waiting):
-            await waiting
+            loop.run_until_complete(waiting)
     return len(others)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[2])
-    print(asyncio.run(run(Path(sys.argv[1]))))
+    print(run(Path(sys.argv[1])))

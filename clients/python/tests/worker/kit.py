@@ -1,5 +1,6 @@
 """What the tests of the worker share: worker programs, and waiting."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -34,6 +35,11 @@ def run_of(ls: Longshore, job: int) -> dict[str, Any]:
     answer = ls.session.clients.client().get(f"/v1/jobs/{job}")
     found: dict[str, Any] = answer.json()
     return found
+
+
+def key_of(job: int, payload: bytes) -> str:
+    """Return the idempotency key that the server has for calls of this job."""
+    return f"longshore-{job}-{hashlib.sha256(payload).hexdigest()[:16]}"
 
 
 def has_watch(ls: Longshore) -> bool:

@@ -82,6 +82,20 @@ async def asleep(seconds: float) -> str:
     return "done"
 
 
+@ls.task(retries=3, backoff=0.05)
+async def aeffect(seconds: float) -> int:
+    """Have an effect at the end, without a look at whether the job is to stop."""
+    effect("aeffect begin")
+    await asyncio.sleep(seconds)
+    effect(f"aeffect end {current().attempt}")
+    return current().attempt
+
+
+@ls.task(process=True)
+def pdouble(n: int) -> int:
+    return 2 * n
+
+
 @ls.task(process=True, retries=3, backoff=0.05)
 def psleep(seconds: float) -> str:
     effect(f"psleep begin {os.getpid()}")

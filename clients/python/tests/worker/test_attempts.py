@@ -1,9 +1,10 @@
 """What a worker does with the functions of tasks."""
 
 import asyncio
+import multiprocessing
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -13,8 +14,10 @@ import pytest
 
 from longshore import Context, Fatal, JobFailed, Longshore, LongshoreError, Retry, current
 from longshore.worker import Worker
+from longshore.worker.pools import child, coroutines, threads
+from longshore.worker.pools.processes import Child
 from worker import sample as tasks
-from worker.kit import eventually, run_of
+from worker.kit import eventually, key_of, run_of
 
 
 @dataclass
@@ -68,7 +71,7 @@ def test_a_task_receives_the_context_of_its_job(ls: Longshore) -> None:
     first, second = described.submit(text="x"), keyed.submit()
     Worker(ls).run_until_idle()
     assert first.result() == [first.id, "described", "default", 1, 1]
-    assert second.result() == [f"longshore-{second.id}", True]
+    assert second.result() == [key_of(second.id, b"{}"), True]
 
 
 def test_a_task_sees_the_metadata_and_the_batch_of_its_job(ls: Longshore) -> None:
@@ -152,6 +155,84 @@ def test_retry_on_decides_which_failures_are_tried_again(ls: Longshore) -> None:
         with pytest.raises(JobFailed, match="never again"):
             value.result(20)
     assert value.refresh().attempt == 1
+
+
+@pytest.mark.parametrize("mode", ["thread", "coroutine", "process"])
+def test_an_error_of_a_pool_fails_the_attempt_and_its_place_goes_on(
+    sample: Longshore, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    task, place, name, fault = {
+        "thread": (tasks.count, threads, "run", raises),
+        "coroutine": (tasks.acount, coroutines, "arun", araises),
+        "process": (tasks.pdouble, child.Reference, "of", raises),
+    }[mode]
+    monkeypatch.setenv("EFFECTS", "/dev/null")
+    call: Any = task.options(retries=0)
+    with Worker(sample, threads=1, coroutines=1, processes=1):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, name, fault)
+            with pytest.raises(JobFailed, match="worker cannot run the attempt: Mem") as error:
+                call.submit(1).result(20)
+        assert error.value.code == "worker_error"
+        assert call.submit(2).result(20) > 1
+
+
+async def araises(*_: Any) -> Any:
+    raise MemoryError("no")
+
+
+def raises(*_: Any) -> Any:
+    raise MemoryError("no")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: Fatal("x", code=b"b"),  # type: ignore[arg-type]
+        lambda: Fatal("x", code=object()),  # type: ignore[arg-type]
+        lambda: Retry(1e300),
+        lambda: Retry(1, counts="no"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_arguments_of_an_exception_fail_the_attempt_and_name_themselves(
+    ls: Longshore, error: Callable[[], BaseException]
+) -> None:
+    @ls.task
+    def work(is_wrong: bool) -> str:
+        if is_wrong:
+            raise error()
+        return "done"
+
+    with Worker(ls, threads=1):
+        with pytest.raises(JobFailed, match=r"Error: (Fatal\(code|Retry\((after|counts))="):
+            work.submit(True).result(20)
+        assert work.submit(False).result(20) == "done"
+
+
+def test_a_child_process_that_has_ended_can_be_joined_by_a_program_that_ends() -> None:
+    """As `multiprocessing` does with all children at the end of the program."""
+    before = set(multiprocessing.active_children())
+    one = Child()
+    one.prepare()
+    (process,) = set(multiprocessing.active_children()) - before
+    one.close()
+    one.dispose()
+    process.join()
+
+
+def test_an_exception_whose_attributes_are_odd_fails_the_attempt(ls: Longshore) -> None:
+    @ls.task
+    def work(is_odd: bool) -> str:
+        error = Fatal("x")
+        error.code = object()  # type: ignore[assignment]
+        if is_odd:
+            raise error
+        return "done"
+
+    with Worker(ls, threads=1):
+        with pytest.raises(JobFailed, match="Fatal, which cannot be reported"):
+            work.submit(True).result(20)
+        assert work.submit(False).result(20) == "done"
 
 
 def test_fatal_is_not_tried_again_and_retry_is(ls: Longshore) -> None:

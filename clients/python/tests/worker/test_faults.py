@@ -61,6 +61,23 @@ def test_a_task_stops_after_its_worker_was_suspended_past_the_lease(
     assert found["result"] == result
 
 
+def test_a_coroutine_has_no_effect_after_its_worker_was_suspended_past_the_lease(
+    program: Start, sample: Longshore
+) -> None:
+    worker = program("--lease", "2")
+    jobs = [tasks.aeffect.submit(1.5) for _ in range(20)]
+    worker.until_effect("aeffect begin", 20)
+    worker.send(signal.SIGSTOP)
+    for job in jobs:
+        eventually(lambda: run_of(sample, job.id)["state"] != "running", "it has expired")  # noqa: B023
+    worker.send(signal.SIGCONT)
+    assert min(job.result(20) for job in jobs) > 1
+    assert worker.end() == 0
+    ends = [effect for effect in worker.effects if effect.startswith("aeffect end")]
+    assert "aeffect end 1" not in ends
+    assert len(ends) == 20
+
+
 def test_a_worker_that_was_suspended_while_it_waited_runs_no_stale_job(
     program: Start, sample: Longshore
 ) -> None:
@@ -118,6 +135,20 @@ def test_outcomes_are_kept_while_the_server_is_away(
     longshore_server.start()
     assert [job.result(20) for job in jobs] == ["attempt 1"] * 5
     assert len(worker.effects) == 10
+
+
+def test_finished_work_is_kept_when_the_server_is_away_for_longer_than_the_lease(
+    program: Start, sample: Longshore, longshore_server: Server
+) -> None:
+    workers = [program("--lease", "2", "--threads", "4", "--name", f"w{n}") for n in range(3)]
+    jobs = [tasks.stubborn.submit(seconds) for seconds in (3.0, 14.0) for _ in range(6)]
+    workers[0].until_effect("stubborn begin", 12)
+    longshore_server.kill()
+    workers[0].until_effect("stubborn end", 6)
+    time.sleep(6)  # the pauses between tries grow
+    longshore_server.start()
+    assert [job.result(30) for job in jobs] == ["attempt 1"] * 12
+    assert len(workers[0].effects) == 24
 
 
 def test_jobs_return_when_the_server_is_away_for_longer_than_the_lease(

@@ -13,7 +13,7 @@ from longshore import Longshore, current
 from longshore.worker import Worker
 from longshore.worker.leases.notes import Notes
 from worker import sample as tasks
-from worker.kit import run_of
+from worker.kit import key_of, run_of
 
 
 def test_prints_and_logs_of_jobs_that_run_at_once_stay_apart(
@@ -80,7 +80,7 @@ def test_prints_of_a_process_are_logged_and_its_context_works(sample: Longshore)
     job = tasks.pcontext.submit("half")
     Worker(sample, processes=1).run_until_idle()
     found = job.result()
-    assert (found["job"], found["key"]) == (job.id, f"longshore-{job.id}")
+    assert (found["job"], found["key"]) == (job.id, key_of(job.id, b'{"text":"half"}'))
     assert job.log() == "a line of the context\nprinted in pcontext\n"
 
 

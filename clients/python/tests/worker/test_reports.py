@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -107,6 +108,23 @@ async def test_an_outcome_without_an_answer_is_sent_again_unchanged(status: int)
     server.reply = applied
     await bench.until_answered()
     assert len(set(server.contents)) == 1
+
+
+async def test_outcomes_and_renewals_are_tried_often_while_the_server_is_away() -> None:
+    """Because it takes them for two seconds after its start, if the leases have expired."""
+    called_at: list[float] = []
+
+    def away(_: list[Entry]) -> Answer:
+        called_at.append(time.monotonic())
+        return Answer(0, b"no answer")
+
+    server = FakeServer(away)
+    ended, running = lease_of(1), lease_of(2)
+    bench = Bench(server, ended, running)
+    bench.complete(ended)
+    await bench.until(lambda: len(server.calls) == 14, 20)
+    assert max(after - before for before, after in pairwise(called_at)) < 0.8
+    assert all({entry["id"] for entry in call} == {1, 2} for call in server.calls[1:])
 
 
 async def test_an_outcome_that_the_server_cannot_take_holds_up_no_other_one() -> None:

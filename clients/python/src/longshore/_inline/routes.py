@@ -10,6 +10,7 @@ from longshore.codec import dumps, loads
 from longshore.outcome import FINAL
 
 from . import row as rows
+from .checks import faults
 from .store import Row, Steps, Store
 
 _JOB = re.compile(r"/v1/jobs/(\d+)(?:/(\w+))?")
@@ -21,12 +22,15 @@ def handle(store: Store, request: Request) -> Steps[Response]:
     content = request.content()
     body: Any = loads(content) if content else None
     key = request.headers.get("idempotency-key")
+    wrong = faults(body)
+    if wrong:
+        return _invalid(wrong)
     if key is not None and key in store.keys:
-        known: Response = store.keys[key]
-        return known
+        known, response = store.keys[key]
+        return response if known == (request.path, body) else _reused()
     response = yield from _route(store, request, body)
-    if key is not None:
-        store.keys[key] = response
+    if key is not None and response.is_ok:
+        store.keys[key] = (request.path, body), response
     return response
 
 
@@ -156,6 +160,18 @@ def answer(status: int, body: Any) -> Response:
     return Response(status, {}, dumps(body))
 
 
-def problem(status: int, detail: str) -> Response:
+def problem(status: int, detail: str, kind: str = "inline", **fields: Any) -> Response:
     """Returns a refusal."""
-    return answer(status, {"type": "urn:longshore:problem:inline", "detail": detail})
+    return answer(status, {"type": f"urn:longshore:problem:{kind}", "detail": detail, **fields})
+
+
+def _invalid(wrong: list[dict[str, str]]) -> Response:
+    first = wrong[0]
+    one = f"{first['pointer']}: {first['detail']}"
+    detail = one if len(wrong) == 1 else f"{len(wrong)} fields are invalid; see errors"
+    return problem(422, detail, "invalid", errors=wrong)
+
+
+def _reused() -> Response:
+    detail = "the idempotency key was used before with a different request"
+    return problem(422, detail, "idempotency-key-reused")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from longshore._http import Response
 from longshore.codec import dumps, loads
-from longshore.context import Context
+from longshore.context import Context, random_key
 from longshore.errors import LongshoreError, Stopped
 from longshore.job import Job
 from longshore.outcome import FINAL
@@ -58,7 +59,8 @@ class Store:
         self.jobs: dict[int, Row] = {}
         self.batches: dict[int, Row] = {}
         self.logs: dict[int, list[str]] = {}
-        self.keys: dict[str, Any] = {}
+        #: The answers to requests with an idempotency key, with the path and body of the request.
+        self.keys: dict[str, tuple[tuple[str, Any], Response]] = {}
         self._app = app
         self._sent = sent
         self._retries = retries
@@ -68,6 +70,7 @@ class Store:
             **answers,
         }
         self._thens: dict[int, Row] = {}
+        self._idempotency_keys: dict[int, str] = {}
         self._last_job = 0
 
     def submit(self, submission: Row, batch: int | None = None) -> Steps[Row]:
@@ -76,6 +79,7 @@ class Store:
         row = rows.job_row(self._last_job, loads(dumps(submission)), batch)
         self.jobs[row["id"]] = row
         self.logs[row["id"]] = []
+        self._idempotency_keys[row["id"]] = random_key(row["id"])
         if "then" in submission:
             self._thens[row["id"]] = submission["then"]
         self._sent.calls.append(SentCall(row["kind"], row["payload"], dict(submission)))
@@ -142,6 +146,7 @@ class Store:
             metadata=row.get("metadata", {}),
             batch_id=row["batch"],
             lease_token=row["attempt"],
+            idempotency_key=self._idempotency_keys[row["id"]],
         )
 
     def _follow_up(self, owner: Row, source: Any, then: Row | None, row: Row) -> Steps[None]:

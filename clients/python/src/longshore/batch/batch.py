@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
+from longshore import blocking
 from longshore._http.events import Event, aevents, events
 from longshore.duration import Duration
 from longshore.errors import JobError
@@ -118,6 +119,7 @@ class Batch(Generic[R]):
         yielded in their place. A job that was deleted meanwhile has the error `JobDeleted` if this
         handle has submitted it; a handle that was made later does not know of it.
         """
+        self._check_blocking("results", "async for result in batch.aresults()")
         reader = self._core.pages(timeout)
         while page := self._app.session.run(reader.next()):
             for row in page:
@@ -145,6 +147,7 @@ class Batch(Generic[R]):
 
         A job that is retried meanwhile is yielded again when it ends again.
         """
+        self._check_blocking("as_completed", "async for place, job in batch.aas_completed()")
         for event in events(self._app.session, self._core.stream(None, jobs=True)):
             if event.kind == "job":
                 ended = self._app.session.run(self._core.ended(event.data))
@@ -163,6 +166,7 @@ class Batch(Generic[R]):
 
     def wait(self, timeout: Duration | None = None) -> Counts:
         """Waits for the end of the batch and returns its counts. Raises `WaitTimeout`."""
+        self._check_blocking("wait", "await batch.await_()")
         return self._app.session.run(self._core.wait(timeout))
 
     async def await_(self, timeout: Duration | None = None) -> Counts:
@@ -185,7 +189,17 @@ class Batch(Generic[R]):
         A `batch` event has the batch; with `jobs=True` there is also a `job` event for each job
         that becomes final. `after` is the id of an event from which to go on.
         """
+        self._check_blocking("events", "async for event in batch.aevents()")
         return events(self._app.session, self._core.stream(after, jobs))
+
+    def _check_blocking(self, call: str, instead: str) -> None:
+        """Looks at a call that waits here for the end of the batch."""
+        if self._core.data["finished_at"] is None:
+            blocking.check(call, f"batch {self.id}", instead, self._left)
+
+    def _left(self) -> Iterable[blocking.Work]:
+        self.refresh()
+        return [] if self._core.data["finished_at"] else self._core.work()
 
     def aevents(self, after: str | None = None, *, jobs: bool = False) -> AsyncIterator[Event]:
         """Like `events`, on the running event loop."""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from longshore._http import Operation, Request, key_header, random_key
 from longshore._http.deadline import Deadline
 from longshore._http.events import Event, Stream
+from longshore.blocking import Work
 from longshore.duration import Duration, seconds, to_json
 from longshore.errors import JobDeleted, JobError, Unavailable, WaitTimeout
 from longshore.job import Job
 from longshore.outcome import job_error
+from longshore.task.submittable import Submittable
 
 from .counts import Counts
 from .pages import DELETED, Pages
@@ -114,6 +116,15 @@ class Core:
     def _own_decoder(self, job_id: int) -> Callable[[Any], Any] | None:
         place = place_of(job_id, self._own_ids)
         return None if place is None or place >= len(self._decoders) else self._decoders[place]
+
+    def work(self) -> set[Work]:
+        """Returns the tasks of the jobs that this handle has submitted, and their queues."""
+        tasks = (getattr(decoder, "__self__", None) for decoder in self._decoders)
+        return {
+            Work(task.kind, task.default_options.queue or "default")
+            for task in tasks
+            if isinstance(task, Submittable)
+        }
 
     def jobs(self) -> Operation[list[Job[Any]]]:
         """Returns handles on its jobs in the order of submission."""

@@ -33,7 +33,7 @@ _OPTIONS = (
     *("priority", "expires", "tags"),
 )
 
-ExceptionTypes = type[BaseException] | tuple[type[BaseException], ...]
+ExceptionTypes = type[BaseException] | Iterable[type[BaseException]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class TaskDecorator:
             self,
             options=self.options.merged(Options(**options)),
             name=name,
-            retry_on=retry_on if isinstance(retry_on, tuple) else (retry_on,),
+            retry_on=_exception_types(retry_on),
             process=process,
         )
 
@@ -131,6 +131,23 @@ class TaskDecorator:
         )
         self.registry.add(task)
         return task
+
+
+def _exception_types(retry_on: Any) -> tuple[type[BaseException], ...]:
+    """Returns the classes of `retry_on`. Raises TypeError if it is anything else."""
+    if isinstance(retry_on, type):
+        classes: tuple[Any, ...] = (retry_on,)
+    elif hasattr(retry_on, "__iter__") and not isinstance(retry_on, str | bytes):
+        classes = tuple(retry_on)
+    else:
+        classes = (retry_on,)
+    for one in classes:
+        if not (isinstance(one, type) and issubclass(one, BaseException)):
+            raise TypeError(
+                f"retry_on: {one!r} is not a class of exceptions: name one, such as"
+                " ConnectionError, or several in a list"
+            )
+    return classes
 
 
 def _check_names(options: Iterable[str]) -> None:

@@ -35,13 +35,13 @@ class Failure:
 def classify(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> Failure:
     """Returns what an exception of a task means for its job."""
     if isinstance(error, Fatal):
-        return Failure(error.code, _text(error) or error.code, _traceback(error), retryable=False)
+        return Failure(error.code, text_of(error) or error.code, _traceback(error), retryable=False)
     if isinstance(error, Retry):
         retry_in = None if error.after is None else seconds(error.after)
-        return Failure("retry", _text(error), None, True, retry_in, error.counts)
+        return Failure("retry", text_of(error), None, True, retry_in, error.counts)
     if isinstance(error, BadPayload):
-        return Failure("bad_payload", _text(error), None, retryable=False)
-    name, text = type(error).__name__, _text(error)
+        return Failure("bad_payload", text_of(error), None, retryable=False)
+    name, text = type(error).__name__, text_of(error)
     return Failure(
         code=_code(error),
         message=_shortened(f"{name}: {text}" if text else name, MAX_MESSAGE),
@@ -67,7 +67,8 @@ def _code(error: BaseException) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()[:64]
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Returns the text of an exception, also of one whose text cannot be read."""
     try:
         return _shortened(str(error), MAX_MESSAGE)
     except Exception as second:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Generator
 from datetime import datetime
 from inspect import isasyncgen, isgenerator
 from typing import Any, Literal, NamedTuple
 
 from longshore.codec import dumps, loads
-from longshore.context import Context, Reporter, running
+from longshore.context import Context, Reporter, job_key, running
 from longshore.errors import BadPayload, BadResult, Stopped
-from longshore.task import Failure, Task
+from longshore.task import Failure, Task, text_of
 
 from .capture import captured
 from .leases import LeasedJob
 
 AnyTask = Task[..., Any]
+
+log = logging.getLogger("longshore.worker")
 
 
 class Outcome(NamedTuple):
@@ -62,6 +65,13 @@ async def arun(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
         return _failed(task, error)
 
 
+def broken(error: BaseException) -> Outcome:
+    """Return the outcome of an attempt that the worker could not run, and log why."""
+    log.error("an attempt cannot be run", exc_info=error)
+    message = f"the worker cannot run the attempt: {type(error).__name__}: {text_of(error)}"
+    return failed(Failure("worker_error", message))
+
+
 def failed(failure: Failure) -> Outcome:
     """Return the outcome of an attempt that failed."""
     error: dict[str, Any] = {"code": failure.code, "message": failure.message}
@@ -87,6 +97,7 @@ def _context(job: LeasedJob, reporter: Reporter) -> Context:
         metadata=job.metadata or {},
         batch_id=job.batch,
         lease_token=job.lease_token,
+        idempotency_key=job_key(job.id, bytes(job.payload)),
     )
 
 
@@ -118,11 +129,11 @@ def _completed(task: AnyTask, value: Any) -> Outcome:
 
 def _failed(task: AnyTask, error: BaseException) -> Outcome:
     try:
-        failure = task.classify(error)
-    except Exception as second:  # of a duration in `Retry`, for example
-        message = f"{type(error).__name__}, which cannot be reported: {second}"
-        failure = Failure("bad_exception", message, retryable=isinstance(error, task.retry_on))
-    return failed(failure)
+        return failed(task.classify(error))
+    except Exception as second:  # of an attribute that the task has changed, for example
+        message = f"{type(error).__name__}, which cannot be reported: {text_of(second)}"
+        retryable = isinstance(error, task.retry_on)
+        return failed(Failure("bad_exception", message, retryable=retryable))
 
 
 def _exhaust(generator: Generator[Any, Any, Any], context: Context) -> Any:

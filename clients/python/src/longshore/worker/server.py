@@ -16,6 +16,8 @@ from longshore._http.message import Response, refusal
 from longshore.errors import Refused
 
 _LONGEST_PAUSE = 5.0
+#: The server accepts late reports for 2 seconds after its start, so there must be several tries.
+LONGEST_REPORT_PAUSE = 0.5
 
 
 class Answer(NamedTuple):
@@ -128,12 +130,12 @@ class Line:
             self._socket = info["return_value"].get_extra_info("socket")
 
 
-def pause(failures: int, retry_after: float) -> float:
+def pause(failures: int, retry_after: float, longest: float = _LONGEST_PAUSE) -> float:
     """Return the seconds until the next try.
 
     That is an exponential backoff with jitter, or what the server asks for if that is longer.
     """
-    longest = min(_LONGEST_PAUSE, 0.1 * 2 ** min(failures, 10))
+    longest = min(longest, 0.1 * 2 ** min(failures, 10))
     return max(min(retry_after, 60.0), random.uniform(0.05, longest))
 
 

@@ -13,6 +13,7 @@ from inspect import isawaitable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from longshore import blocking
 from longshore.duration import Duration
 from longshore.errors import LongshoreError
 
@@ -21,7 +22,7 @@ from .engine import Engine
 from .lifespan import Running
 from .pools.coroutines import LoopThread
 from .pools.processes import refuse_in_child
-from .settings import Settings
+from .settings import Settings, queues_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -81,7 +82,15 @@ class Worker:
         self._own_loop: LoopThread | None = None
         self._engine: Engine | None = None
         self._failure: BaseException | None = None
+        self._host: blocking.Host | None = None
         self._signals = 0
+
+    def _runs_coroutine(self, work: blocking.Work) -> bool:
+        """Return whether this worker takes such jobs, and runs them on its event loop of tasks."""
+        task = self._app.tasks.get(work.kind)
+        queues = queues_of(self._app, self.settings)
+        is_coroutine = task is not None and task.mode == "coroutine"
+        return is_coroutine and (not queues or work.queue in queues)
 
     def check_tasks(self) -> None:
         """Raise TypeError if a task has an annotation that JSON cannot be converted to."""
@@ -200,6 +209,7 @@ class Worker:
             raise RuntimeError("the worker runs already")
         self.check_tasks()
         is_ready = threading.Event()
+        self._host = blocking.add_host(tasks_loop, self._runs_coroutine)
         capture.install()
 
         async def main() -> None:
@@ -229,6 +239,9 @@ class Worker:
 
     def _end(self) -> None:
         self._thread = None
+        if self._host is not None:
+            blocking.remove_host(self._host)
+            self._host = None
         capture.remove()
         if self._own_loop is not None:
             self._own_loop.close(2)

@@ -72,8 +72,21 @@ def test_each_thread_has_a_context_of_its_own() -> None:
     assert seen == [True]
 
 
-def test_the_idempotency_key_is_that_of_the_job() -> None:
-    assert context_of(Recorder()).idempotency_key == "longshore-17"
+def test_a_plain_call_has_an_idempotency_key_of_its_own(ls: Longshore) -> None:
+    @ls.task
+    def work(n: int) -> list[str]:
+        return [current().idempotency_key, current().idempotency_key]
+
+    first, second = work(1), work(1)
+    assert first[0] == first[1] != second[0]
+
+
+def test_progress_that_is_no_number_raises_in_the_task() -> None:
+    with running(context_of(Recorder())) as context:
+        with pytest.raises(TypeError, match=r"progress\('50%'\): the percentage must be a number"):
+            context.progress("50%")  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            context.progress([])  # type: ignore[arg-type]
 
 
 @pytest.fixture

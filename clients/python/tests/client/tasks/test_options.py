@@ -28,3 +28,17 @@ def test_a_wrong_option_is_named_at_the_decoration(
 ) -> None:
     with pytest.raises(error, match=message):
         Longshore().task(**options)
+
+
+def test_retry_on_takes_any_iterable_of_exception_classes(ls: Longshore) -> None:
+    for retry_on in ([OSError, KeyError], {OSError, KeyError}, (c for c in (OSError, KeyError))):
+        work = ls.task(name="work", retry_on=retry_on)(lambda: None)
+        assert set(work.retry_on) == {OSError, KeyError}
+        assert work.classify(KeyError()).retryable
+        assert not work.classify(ValueError()).retryable
+
+
+@pytest.mark.parametrize("retry_on", ["x", (OSError, "y"), [OSError()], 5, int, None])
+def test_retry_on_refuses_what_is_no_class_of_exceptions(ls: Longshore, retry_on: Any) -> None:
+    with pytest.raises(TypeError, match=r"^retry_on: .* is not a class of exceptions: name one"):
+        ls.task(retry_on=retry_on)

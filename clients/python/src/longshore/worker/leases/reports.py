@@ -16,7 +16,7 @@ from typing import Any
 
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
-from longshore.worker.server import Answer, Server, pause
+from longshore.worker.server import LONGEST_REPORT_PAUSE, Answer, Server, pause
 from longshore.worker.settings import Settings
 
 from .lease import Lease
@@ -25,6 +25,8 @@ from .report import Entry, Report, encode, entries_of
 _MAX_OUTCOMES = 500
 _MAX_BYTES = 4 * 1024 * 1024
 _NOTES_PAUSE = 0.5
+#: Of the failures after the first one, so many are logged as one.
+_LOGGED_FAILURES = 20
 
 log = logging.getLogger("longshore.worker")
 
@@ -193,13 +195,20 @@ class Reports:
         that it cannot take is alone and waits alone.
         """
         self._failures += 1
-        seconds = pause(self._failures, answer.retry_after)
-        self._renew_at = min(self._renew_at, time.monotonic() + self._settings.lease / 10)
-        log.warning(
-            "%d reports are sent again in %.1f s: %s", len(reports), seconds, answer.reason()
-        )
+        is_away = answer.status in (0, 429, 503, 507)
+        if is_away:
+            seconds = pause(self._failures, answer.retry_after, LONGEST_REPORT_PAUSE)
+        else:
+            seconds = pause(self._failures, answer.retry_after)
+        # Renewals are as urgent as outcomes: both are late if the server was away for long.
+        renew_in = seconds if is_away else self._settings.lease / 10
+        self._renew_at = min(self._renew_at, time.monotonic() + renew_in)
+        if self._failures == 1 or self._failures % _LOGGED_FAILURES == 0:
+            log.warning(
+                "%d reports are sent again in %.1f s: %s", len(reports), seconds, answer.reason()
+            )
         outcomes = [report for report in reports if report.is_outcome]
-        if answer.status in (0, 429, 503, 507):
+        if is_away:
             self._put_back(reports)
             await asyncio.sleep(seconds)
             return

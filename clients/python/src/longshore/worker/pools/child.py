@@ -133,8 +133,9 @@ class ChildProcess:
         try:
             while True:
                 self._jobs.put(self._pipe.recv())
-        except (EOFError, OSError):
+        except BaseException:
             # The worker has ended: nobody would take the outcome, and the job runs again elsewhere.
+            # Or a job cannot be read, and the worker would wait for its outcome for ever.
             os.killpg(0, signal.SIGKILL)
 
     def _send(self, message: object) -> None:

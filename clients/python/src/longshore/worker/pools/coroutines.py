@@ -9,10 +9,11 @@ from functools import partial
 from typing import ParamSpec
 
 from longshore.task import Mode
-from longshore.worker.attempt import STOPPED, AnyTask, Outcome, arun
+from longshore.worker.attempt import STOPPED, AnyTask, Outcome, arun, broken
 from longshore.worker.leases import Lease
 
 from .pool import Finish
+from .steps import Steps
 
 P = ParamSpec("P")
 
@@ -31,7 +32,7 @@ class CoroutinePool:
         self.size = size
         self._finish = finish
         self._loop = loop
-        self._tasks: dict[tuple[int, int], asyncio.Task[Outcome]] = {}
+        self._attempts: dict[tuple[int, int], tuple[asyncio.Task[Outcome], Steps[Outcome]]] = {}
 
     def start(self) -> None:
         """Do nothing: the loop runs already."""
@@ -59,24 +60,35 @@ class CoroutinePool:
 
     def _begin(self, lease: Lease, task: AnyTask) -> None:
         lease.has_begun = True
-        attempt = self._loop.create_task(
-            arun(lease.job, task, lease), name=f"longshore job {lease.job.id}"
-        )
-        self._tasks[lease.key] = attempt
+        steps = Steps(arun(lease.job, task, lease), lease.stop_reason)
+        coroutine = steps.run()
+        try:
+            attempt = self._loop.create_task(coroutine, name=f"longshore job {lease.job.id}")
+        except Exception as error:  # of a task factory of the application
+            coroutine.close()
+            self._finish(lease, broken(error))
+            return
+        self._attempts[lease.key] = attempt, steps
         attempt.add_done_callback(partial(self._done, lease))
 
     def _done(self, lease: Lease, attempt: asyncio.Task[Outcome]) -> None:
-        del self._tasks[lease.key]
+        del self._attempts[lease.key]
         # A task that is cancelled before its first step does not run at all.
-        self._finish(lease, STOPPED if attempt.cancelled() else attempt.result())
+        error = None if attempt.cancelled() else attempt.exception()
+        if error is not None:
+            self._finish(lease, broken(error))
+        else:
+            self._finish(lease, STOPPED if attempt.cancelled() else attempt.result())
 
     def _cancel(self, lease: Lease) -> None:
-        attempt = self._tasks.get(lease.key)
-        if attempt is not None:
+        attempt, steps = self._attempts.get(lease.key, (None, None))
+        if attempt is not None and steps is not None and not steps.is_stopped:
+            steps.is_stopped = True
             attempt.cancel()
 
     def _cancel_all(self) -> None:
-        for attempt in list(self._tasks.values()):
+        for attempt, steps in list(self._attempts.values()):
+            steps.is_stopped = True
             attempt.cancel()
 
 

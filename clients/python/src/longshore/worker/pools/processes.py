@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from longshore.errors import LongshoreError
 from longshore.task import Failure, Mode
-from longshore.worker.attempt import STOPPED, AnyTask, Outcome, failed
+from longshore.worker.attempt import STOPPED, AnyTask, Outcome, broken, failed
 from longshore.worker.leases import Lease
 
 from . import child
@@ -73,11 +73,18 @@ class ProcessPool:
         while (item := self._queue.get()) is not None:
             lease, task = item
             if self._prepare(one):
-                self._finish(lease, one.run(lease, task))
+                self._finish(lease, self._run(one, lease, task))
                 self._prepare(one)  # if it has died, for the next job
             else:
                 self._finish(lease, STOPPED)
         one.dispose()
+
+    def _run(self, one: Child, lease: Lease, task: AnyTask) -> Outcome:
+        try:
+            return one.run(lease, task)
+        except BaseException as error:  # else this thread would end, and its place be lost
+            one.discard()
+            return broken(error)
 
     def _prepare(self, one: Child) -> bool:
         """Make sure that a child is alive.
@@ -174,16 +181,38 @@ class Child:
             self._signal(signal.SIGKILL)
 
     def dispose(self) -> None:
-        """Give back the descriptors of the process, once it has ended after `close`."""
+        """Forget the process, once it has ended after `close`.
+
+        Its descriptors are closed with the last reference to it. `Process.close` would make the
+        `multiprocessing` of a program that ends at the same time raise an exception, because it
+        joins all processes that it knows.
+        """
         process = self._process
         if process is None:
             return
         process.join()
         with self._lock:
-            if self._pipe is not None:
-                self._pipe.close()
-            self._process = self._pipe = None
-            process.close()
+            self._forget()
+
+    def discard(self) -> int | None:
+        """Kill the process and forget it, because it has died or is in the middle of some work.
+
+        Return its exit code.
+        """
+        with self._lock:
+            process, self._lease = self._process, None
+            self._signal(signal.SIGKILL)
+            self._forget()
+        if process is None:
+            return None
+        process.join()
+        code: int | None = process.exitcode
+        return code
+
+    def _forget(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process = self._pipe = None
 
     def _receive(self, pipe: Pipe, lease: Lease) -> Outcome:
         """Pass on what the process reports, until its outcome."""
@@ -207,16 +236,10 @@ class Child:
         return pipe.recv()
 
     def _ended(self, lease: Lease, outcome: Outcome | None) -> Outcome:
-        """Replace the process, which has died or been stopped in the middle of some work."""
-        process = self._process
-        with self._lock:
-            self._signal(signal.SIGKILL)
-            if self._pipe is not None:
-                self._pipe.close()
-            self._process = self._pipe = None
-        process.join()
-        exitcode = process.exitcode
-        process.close()
+        """Return the outcome of a process that has died or been stopped. The next job gets another
+        process.
+        """
+        exitcode = self.discard()
         if outcome is not None or lease.stop_reason() is not None:
             return STOPPED
         return failed(Failure("process_died", _how(exitcode)))

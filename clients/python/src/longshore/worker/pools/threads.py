@@ -6,7 +6,7 @@ import threading
 from queue import SimpleQueue
 
 from longshore.task import Mode
-from longshore.worker.attempt import AnyTask, run
+from longshore.worker.attempt import AnyTask, broken, run
 from longshore.worker.leases import Lease
 
 from .pool import Finish
@@ -53,7 +53,10 @@ class ThreadPool:
         while (item := self._queue.get()) is not None:
             lease, task = item
             lease.has_begun = True
-            outcome = run(lease.job, task, lease)
+            try:
+                outcome = run(lease.job, task, lease)
+            except BaseException as error:  # else the place of this thread would be lost
+                outcome = broken(error)
             with self._lock:
                 self._busy -= 1
             self._finish(lease, outcome)
