@@ -71,6 +71,33 @@ impl Handle {
     pub(in crate::server) fn access(&self) -> &QueueAccess {
         &self.principal.queues
     }
+    /// Returns the key with which the principal may use leases.
+    ///
+    /// A lease belongs to the key that took it. Where a request needs no key although there are some, as with
+    /// `keyless_loopback`, it may use the leases that were taken without one.
+    pub(in crate::server) fn lease_key(&self) -> Option<KeyId> {
+        self.principal.key.or_else(|| self.needs_key().then_some(NO_KEY))
+    }
+
+    /// Notes what calls of this handle change, and returns the notes.
+    pub(crate) fn note_changes(&mut self) -> ChangeNotes {
+        self.notes.get_or_insert_default().clone()
+    }
+
+    /// Notes the id or name of what was created.
+    pub(in crate::server) fn note_created(&self, id: impl ToString) {
+        if let Some(notes) = &self.notes {
+            notes.set_created(id.to_string());
+        }
+    }
+
+    /// Notes jobs that a request changes and that its path does not name.
+    pub(in crate::server) fn note_jobs(&self, ids: &[JobId]) {
+        if let Some(notes) = &self.notes {
+            notes.add_jobs(ids);
+        }
+    }
+
 
     /// Refuses a queue that the principal may not use.
     pub(in crate::server) fn check_queue(&self, queue: &QueueName) -> Result<(), Error> {
