@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use super::Handle;
+use super::{ChangeNotes, Handle};
 use crate::actor::key_usage::KeyUsage;
 use crate::actor::keyring::KeyEntry;
 use crate::auth::access::{QueueAccess, QueuePattern};
+use crate::auth::key_id::KeyId;
 use crate::auth::principal::Principal;
-use crate::job::QueueName;
+use crate::job::{JobId, QueueName};
 use crate::server::error::Error;
 use crate::store::Write;
+
+/// Id that no key has, because ids are positive. No lease belongs to it.
+const NO_KEY: KeyId = KeyId(0);
 
 impl Handle {
     /// Returns a handle that acts for `principal`.
@@ -67,10 +71,6 @@ impl Handle {
         self.principal.scopes.is_empty()
     }
 
-    /// Returns the queues that the principal may use.
-    pub(in crate::server) fn access(&self) -> &QueueAccess {
-        &self.principal.queues
-    }
     /// Returns the key with which the principal may use leases.
     ///
     /// A lease belongs to the key that took it. Where a request needs no key although there are some, as with
@@ -98,6 +98,10 @@ impl Handle {
         }
     }
 
+    /// Returns the queues that the principal may use.
+    pub(in crate::server) fn access(&self) -> &QueueAccess {
+        &self.principal.queues
+    }
 
     /// Refuses a queue that the principal may not use.
     pub(in crate::server) fn check_queue(&self, queue: &QueueName) -> Result<(), Error> {
