@@ -85,7 +85,7 @@ impl Handle {
     }
 
     /// Notes the id or name of what was created.
-    pub(in crate::server) fn note_created(&self, id: impl ToString) {
+    pub(in crate::server) fn note_created(&self, id: &impl ToString) {
         if let Some(notes) = &self.notes {
             notes.set_created(id.to_string());
         }
