@@ -38,6 +38,7 @@ pub(crate) use outbound::EgressProxy;
 pub use outbound::{AllowedNetwork, HostPattern, InvalidHost, InvalidNetwork, OutboundConfig};
 pub use provider::{ProviderAuth, ProviderConfig};
 pub use proxies::{InvalidProxy, TrustedProxy};
+pub(crate) use secret::warn_if_readable_by_others;
 pub use secret::{InvalidSecretHost, Secret, SecretConfig, SecretHost};
 pub use tls::Tls;
 

@@ -1,6 +1,7 @@
 //! Secrets: values from the environment that are sent to other servers.
 
 mod host;
+mod private_file;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::problem::Problem;
 
 pub use host::{InvalidSecretHost, SecretHost};
+pub(crate) use private_file::warn_if_readable_by_others;
 
 /// Minimum length of a value of `[secrets]`, in bytes. A shorter one also occurs in ordinary text, so it could
 /// not be hidden in messages.

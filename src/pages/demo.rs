@@ -76,6 +76,12 @@ struct DemoPage<'a> {
     lane_demos: Vec<LaneDemo>,
     lanes: Lanes,
     cores: usize,
+    /// Whether the user may use the queue named default, which most examples use.
+    may_use_default: bool,
+    /// Whether the user may set the limit of the limited queue, and use it.
+    may_limit: bool,
+    /// Whether the user may use the queues of the heavy work and of the jobs beside it.
+    may_work: bool,
     start: Vec<Example>,
     joke: Vec<Example>,
     semaphore: Vec<Example>,
@@ -124,7 +130,14 @@ impl<'a> DemoPage<'a> {
             |(lane, about)| Ok(LaneDemo { lane, examples: examples(Button::Work(lane), about)? });
         let lanes = lanes.into_iter().filter(|_| has_heavy_work);
         let lane_demos: Result<_, serde_json::Error> = lanes.map(lane_demo).collect();
+        let may_use = |queue: &str| queue.parse().is_ok_and(|queue| may.see_queue(&queue));
+        let may_limit = may.change_queues() && may_use(LIMITED_QUEUE);
+        let may_use_default = may.see_queue(&QueueName::default());
+        let may_work = may_use_default && may_use(WORK_QUEUE);
         Ok(Self {
+            may_use_default,
+            may_limit,
+            may_work,
             layout: Layout::fixed(may, "Demo", NavItem::Demo),
             providers: provider_choices(&target, config),
             lane_demos: lane_demos?,

@@ -215,7 +215,7 @@ impl SubmitPage {
         let as_json = fields.get("as") == Some("json");
         let payload_form = PayloadForm::new(&kind, as_json);
         let mut payload = payload_form.inputs(handle.config());
-        let mut options = options::inputs(handle.config());
+        let mut options = options::inputs(handle.config(), &handle.principal().queues);
         for input in payload.iter_mut().chain(&mut options) {
             input.fill(fields);
         }

@@ -205,7 +205,7 @@ impl Handle {
 
     /// Returns the write that applies a report.
     fn write_of(&self, report: CheckedLeaseReport) -> Write {
-        self.within_access(write_of(report, Holder::Remote(self.principal().key)))
+        self.within_access(write_of(report, Holder::Remote(self.lease_key())))
     }
 
     /// Applies writes in one transaction and returns the answer to each.

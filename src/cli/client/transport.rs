@@ -303,7 +303,14 @@ impl Transport {
 
 /// Adds to an error of a connection what the user can do about it.
 fn with_hint(why: String) -> String {
-    const UNTRUSTED: [&str; 3] = ["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"];
+    const UNTRUSTED: [&str; 2] = ["UnknownIssuer", "BadSignature"];
+    if why.contains("CaUsedAsEndEntity") {
+        return format!(
+            "{why}: the server shows a certificate that is marked as that of an authority, as a self-signed \
+             one usually is; make it with -addext basicConstraints=critical,CA:FALSE and give it with --ca, or \
+             sign a certificate for the server with it"
+        );
+    }
     if UNTRUSTED.iter().any(|reason| why.contains(reason)) {
         return format!(
             "{why}: the certificate of the server is not trusted; give the file of its authority with \

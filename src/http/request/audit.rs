@@ -12,7 +12,6 @@ use crate::api::routes::RouteName;
 use crate::api::routes::pages::{LOGIN, LOGOUT};
 use crate::auth::hidden::without_secret;
 use crate::http::request::auth::credential::Credential;
-use crate::http::request::auth::session;
 use crate::http::request::auth::target::Target;
 use crate::http::request::client::origin_of;
 use crate::job::problem::Quoted;
@@ -48,7 +47,11 @@ pub(super) struct Audit {
 
 impl Audit {
     /// Starts the line of a request, or returns `None` if it changes nothing or is not logged.
-    pub(super) fn start(request: &ServiceRequest, credential: Option<&Credential>) -> Option<Self> {
+    pub(super) fn start(
+        request: &ServiceRequest,
+        credential: Option<&Credential>,
+        key_of_session: fn(&ServiceRequest) -> Option<Arc<KeyEntry>>,
+    ) -> Option<Self> {
         // Before the route is looked for, which costs something.
         if request.method().is_safe() || !tracing::enabled!(target: TARGET, Level::INFO) {
             return None;
@@ -66,7 +69,7 @@ impl Audit {
         let id = target.id(path);
         let key = match target.pattern {
             // It needs no key, so that a session that has ended can be left as well.
-            Some(LOGOUT) => session::key(request),
+            Some(LOGOUT) => key_of_session(request),
             _ => credential.and_then(Credential::key).cloned(),
         };
         let notes = request.extensions_mut().get_mut::<Handle>().map(Handle::note_changes);

@@ -51,7 +51,7 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
             return Ok(cors::allow(weigh(request.into_response(refused)), origin));
         }
     };
-    let audit = Audit::start(&request, credential.as_ref());
+    let audit = Audit::start(&request, credential.as_ref(), session::key);
     let answered = match credential.as_ref().filter(|_| may_wait(&request)) {
         None => next.call(request).await,
         Some(credential) => match unless_ended(credential, next.call(request)).await {

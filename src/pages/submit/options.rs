@@ -2,22 +2,38 @@
 
 use std::str::FromStr;
 
+use crate::auth::access::{QueueAccess, QueuePattern};
 use crate::config::Config;
 use crate::job::problem::Problem;
 use crate::job::submission::{MAX_ATTEMPTS, PRIORITIES};
-use crate::job::{Json, Lane, Submission};
+use crate::job::{Json, Lane, QueueName, Submission};
 use crate::pages::forms::fields::Fields;
 use crate::pages::submit::input::{Control, Input};
 
-/// Returns the fields of the options.
-pub(super) fn inputs(config: &Config) -> Vec<Input> {
+/// Returns the field of the queue, for a user who may use these queues. If that is one queue, it is filled in.
+fn queue_input(queues: &QueueAccess) -> Input {
+    let new = |hint: String| Input::new("queue", "Queue", hint, Control::Line);
+    if queues.allows(&QueueName::default()) {
+        return new("Empty for the queue named default".into());
+    }
+    let patterns: Vec<&str> = queues.patterns().iter().map(QueuePattern::as_str).collect();
+    match patterns.as_slice() {
+        [name] if !name.contains('*') => {
+            Input { value: (*name).to_owned(), ..new("The only queue that the key may use".into()) }
+        }
+        patterns => new(format!("One that the key may use: {}", patterns.join(", "))),
+    }
+}
+
+/// Returns the fields of the options, for a user who may use these queues.
+pub(super) fn inputs(config: &Config, queues: &QueueAccess) -> Vec<Input> {
     use Control::{CheckBox, Choice, Line, Lines};
     let jobs = &config.jobs;
     let lanes = [("", "default of the kind"), ("remote", "remote: your own workers")];
     let lanes = lanes.map(|(value, name)| (value.to_owned(), name.to_owned()));
     let new = |name, label, hint: &str, control| Input::new(name, label, hint, control);
     vec![
-        new("queue", "Queue", "Empty for the queue named default", Line),
+        queue_input(queues),
         new("priority", "Priority", "-100 to 100; default 0", Line),
         new("delay", "Delay", "For example 10m; default none", Line),
         new("run_at", "Start at", "Such as 2030-01-31T12:00:00Z, instead of a delay", Line),
@@ -125,6 +141,21 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(
 mod tests {
     use super::*;
     use crate::job::Span;
+
+    #[test]
+    fn the_queue_is_filled_in_if_there_is_one_and_else_the_patterns_are_named() {
+        let input = |patterns: &[&str]| {
+            let patterns = patterns.iter().map(|pattern| pattern.parse().unwrap());
+            let input = queue_input(&QueueAccess::of(&patterns.collect::<Vec<_>>()));
+            (input.value, input.hint)
+        };
+        let default = "Empty for the queue named default";
+        assert_eq!(input(&[]), (String::new(), default.into()));
+        assert_eq!(input(&["d*", "a"]), (String::new(), default.into()));
+        assert_eq!(input(&["mail"]), ("mail".into(), "The only queue that the key may use".into()));
+        let patterns = "One that the key may use: shop.*, mail";
+        assert_eq!(input(&["shop.*", "mail"]), (String::new(), patterns.into()));
+    }
 
     #[test]
     fn empty_fields_keep_their_defaults() {

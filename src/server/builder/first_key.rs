@@ -6,6 +6,7 @@ use crate::auth::api_key::NewKey;
 use crate::auth::secret::KeySecret;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::warn_if_readable_by_others;
 use crate::store::{StoreError, StoredKeys, Write, WriteStore};
 
 /// Name of the first key.
@@ -99,5 +100,6 @@ fn log_untaken(given: Option<KeySecret>, stored: &StoredKeys, config: &Config, c
 fn read(path: &Path) -> Result<KeySecret, FirstKeyError> {
     let failed = |why: String| FirstKeyError::Unusable(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    warn_if_readable_by_others(path, "the first key");
     KeySecret::parse(text.trim()).map_err(|error| failed(error.to_string()))
 }

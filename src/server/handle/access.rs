@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use super::Handle;
+use super::{ChangeNotes, Handle};
 use crate::actor::key_usage::KeyUsage;
 use crate::actor::keyring::KeyEntry;
 use crate::auth::access::{QueueAccess, QueuePattern};
+use crate::auth::key_id::KeyId;
 use crate::auth::principal::Principal;
-use crate::job::QueueName;
+use crate::job::{JobId, QueueName};
 use crate::server::error::Error;
 use crate::store::Write;
+
+/// Id that no key has, because ids are positive. No lease belongs to it.
+const NO_KEY: KeyId = KeyId(0);
 
 impl Handle {
     /// Returns a handle that acts for `principal`.
@@ -65,6 +69,33 @@ impl Handle {
     /// Returns whether the handle acts for a read token, which has no scope.
     pub(crate) fn acts_for_token(&self) -> bool {
         self.principal.scopes.is_empty()
+    }
+
+    /// Returns the key with which the principal may use leases.
+    ///
+    /// A lease belongs to the key that took it. Where a request needs no key although there are some, as with
+    /// `keyless_loopback`, it may use the leases that were taken without one.
+    pub(in crate::server) fn lease_key(&self) -> Option<KeyId> {
+        self.principal.key.or_else(|| self.needs_key().then_some(NO_KEY))
+    }
+
+    /// Notes what calls of this handle change, and returns the notes.
+    pub(crate) fn note_changes(&mut self) -> ChangeNotes {
+        self.notes.get_or_insert_default().clone()
+    }
+
+    /// Notes the id or name of what was created.
+    pub(in crate::server) fn note_created(&self, id: &impl ToString) {
+        if let Some(notes) = &self.notes {
+            notes.set_created(id.to_string());
+        }
+    }
+
+    /// Notes jobs that a request changes and that its path does not name.
+    pub(in crate::server) fn note_jobs(&self, ids: &[JobId]) {
+        if let Some(notes) = &self.notes {
+            notes.add_jobs(ids);
+        }
     }
 
     /// Returns the queues that the principal may use.

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Handle;
 use crate::job::JobId;
 
 /// Number of ids of jobs that are noted; further ones are only counted.
@@ -30,7 +29,8 @@ impl ChangeNotes {
         self.edit(|changes| changes.clone())
     }
 
-    fn add_jobs(&self, ids: &[JobId]) {
+    /// Adds jobs that the path of the request does not name.
+    pub(in crate::server) fn add_jobs(&self, ids: &[JobId]) {
         self.edit(|changes| {
             let before = changes.jobs.unwrap_or(0);
             changes.jobs = Some(before + ids.len());
@@ -45,30 +45,14 @@ impl ChangeNotes {
         });
     }
 
+    /// Sets the id or name of what was created.
+    pub(in crate::server) fn set_created(&self, id: String) {
+        self.edit(|changes| changes.created = Some(id));
+    }
+
     /// A poisoned lock is safe to use: notes are only read for the log.
     fn edit<T>(&self, edit: impl FnOnce(&mut Changes) -> T) -> T {
         edit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Handle {
-    /// Notes what calls of this handle change, and returns the notes.
-    pub(crate) fn note_changes(&mut self) -> ChangeNotes {
-        self.notes.get_or_insert_default().clone()
-    }
-
-    /// Notes the id or name of what was created.
-    pub(in crate::server) fn note_created(&self, id: impl ToString) {
-        if let Some(notes) = &self.notes {
-            notes.edit(|changes| changes.created = Some(id.to_string()));
-        }
-    }
-
-    /// Notes jobs that a request changes and that its path does not name.
-    pub(in crate::server) fn note_jobs(&self, ids: &[JobId]) {
-        if let Some(notes) = &self.notes {
-            notes.add_jobs(ids);
-        }
     }
 }
 

@@ -95,7 +95,7 @@ impl Handle {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        let (leases, key) = (Arc::clone(leases), self.principal().key);
+        let (leases, key) = (Arc::clone(leases), self.lease_key());
         let read = self.point_read(move |store, _| {
             let states = store.lease_states(&leases, key)?;
             Ok(leases.iter().copied().zip(states).collect::<Vec<_>>())

@@ -58,7 +58,7 @@ impl Handle {
     async fn store_key(self, key: NewKey, digest: KeyDigest) -> Result<ApiKey, Error> {
         let key = key_of(self.write(Write::CreateKey(key, digest), 0).await?)?;
         self.keyring().add(&StoredKey { key: key.clone(), digest });
-        self.note_created(key.id);
+        self.note_created(&key.id);
         Ok(key)
     }
 

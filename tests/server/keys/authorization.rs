@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::{Value, json};
 
 use super::{Key, bearer, call, create, damaged, first_key};
+use crate::kit::leases::{lease, lease_action, remote};
 use crate::kit::{Server, Setup, echo, pointers};
 
 #[test]
@@ -273,6 +274,29 @@ fn a_call_of_a_job_to_its_own_server_is_no_request_of_this_machine() {
     call(&server, &shop, "POST", "/v1/jobs", Some(&job)).problem(422);
     // A program of this machine needs none.
     server.get("/v1/keys").expect(200);
+}
+
+#[test]
+fn a_lease_of_a_key_is_not_that_of_a_request_without_one() {
+    let server = Setup::new().config("keyless_loopback = true").start();
+    let ops = first_key(&server);
+    let worker = create(&server, &ops, &json!({"name": "w", "scopes": ["work"]}));
+    server.submit(&remote(1));
+    server.submit(&remote(2));
+    let leased = call(&server, &worker, "POST", "/v1/leases", Some(&json!({"limit": 1})));
+    let leased = leased.expect(200)["jobs"][0].clone();
+    let refused = lease_action(&server, &leased, "complete", &json!({"result": 1}));
+    assert_eq!(refused.json()["type"], "urn:longshore:problem:stale-lease");
+    assert_eq!(lease_action(&server, &leased, "renew", &json!({})).status, 409);
+    let entry = json!({"id": leased["id"], "lease_token": leased["lease_token"]});
+    let watched = server.post("/v1/leases/watch", &json!({"leases": [entry], "wait": "0s"}));
+    assert_eq!(watched.expect(200)["leases"][0]["stale"], true);
+    let result = json!({"lease_token": leased["lease_token"], "result": 1});
+    let path = format!("/v1/leases/{}/complete", leased["id"]);
+    call(&server, &worker, "POST", &path, Some(&result)).expect(200);
+    // One that was taken without a key.
+    let own = lease(&server, 1, &json!({})).remove(0);
+    lease_action(&server, &own, "complete", &json!({"result": 2})).expect(200);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! The first key: how a new server gets it, and that nobody is locked out.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{Key, call};
@@ -50,11 +54,32 @@ fn a_new_server_takes_its_first_key_from_a_file_that_may_be_removed_later() {
     assert_eq!(keys(&server, &secret(2)), ["first"]);
 }
 
+fn set_mode(file: &Path, mode: u32) {
+    std::fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_file_with_the_first_key_that_every_user_can_read_is_logged() {
+    for (mode, is_open) in [(0o644, true), (0o640, false), (0o600, false)] {
+        let setup = Setup::new();
+        let file = setup.directory().join("first.key");
+        std::fs::write(&file, secret(7)).unwrap();
+        set_mode(&file, mode);
+        let server = setup.config(format!("first_key_file = '{}'", file.display())).start();
+        let log = eventually("the start is logged", || {
+            Some(server.log()).filter(|log| log.contains("serving"))
+        });
+        let warning = "every user of this machine can read the first key; run: chmod o-rwx /";
+        assert_eq!(log.contains(warning), is_open, "{mode:o}: {log}");
+    }
+}
+
 #[test]
 fn a_first_key_that_is_not_taken_is_logged_with_the_reason() {
     let setup = Setup::new();
     let file = setup.directory().join("first.key");
     std::fs::write(&file, secret(5)).unwrap();
+    set_mode(&file, 0o600);
     let mut server = setup.config(format!("first_key_file = '{}'", file.display())).start();
     let mut log_of_restart = |change: &dyn Fn()| {
         change();

@@ -102,6 +102,25 @@ fn a_key_that_submits_sees_its_jobs_and_no_list() {
 }
 
 #[test]
+fn a_key_sees_the_examples_whose_queues_it_may_use() {
+    let (server, ops) = filled();
+    let scopes = json!(["admin"]);
+    let page = |queues: &[&str]| {
+        let text = Session::open(&server, &key(&server, &ops, &scopes, queues)).page("/demo");
+        ["/demo/start", "/demo/semaphore", "lanes-title"].map(|part| text.contains(part))
+    };
+    assert_eq!(page(&["d*"]), [true, true, true]);
+    assert_eq!(page(&["default"]), [true, false, false]);
+    assert_eq!(page(&["default", "demo-work"]), [true, false, true]);
+    let session = Session::open(&server, &key(&server, &ops, &scopes, &["treasury"]));
+    assert!(!session.page("/").contains("/demo"));
+    let text = session.page("/demo");
+    assert!(text.contains("which your key may not use") && !text.contains("/demo/"), "{text}");
+    // The form names the queue that the key may use.
+    assert!(session.page("/submit").contains("name=\"queue\" value=\"treasury\""));
+}
+
+#[test]
 fn a_key_of_some_queues_sees_nothing_about_the_others() {
     let (server, ops) = filled();
     let bound = key(&server, &ops, &json!(["admin"]), &["default"]);

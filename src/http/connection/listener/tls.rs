@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -17,12 +16,10 @@ use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Tls;
+use crate::config::warn_if_readable_by_others;
 
 /// Minimum time between two looks at the files. A connection that comes later looks first.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Permission of a file that lets every user read it.
-const READABLE_BY_OTHERS: u32 = 0o004;
 
 /// Error when the certificate or the key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +98,7 @@ impl TlsFiles {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let contents = Contents::read(files)?;
         let certified = contents.certified(files, &provider)?;
-        warn_if_readable_by_others(&files.key);
+        warn_if_readable_by_others(&files.key, "the private key");
         let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -210,15 +207,4 @@ impl Contents {
 
 fn not_pem(setting: &'static str, what: &'static str, path: &Path, error: pem::Error) -> TlsError {
     TlsError::NotPem { setting, what, path: path.into(), error }
-}
-
-fn warn_if_readable_by_others(key: &Path) {
-    let mode = fs::metadata(key).map_or(0, |metadata| metadata.permissions().mode());
-    if mode & READABLE_BY_OTHERS != 0 {
-        tracing::warn!(
-            key = %key.display(),
-            "every user of this machine can read the private key; run: chmod o-rwx {}",
-            key.display()
-        );
-    }
 }

@@ -15,10 +15,11 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scopes;
 use crate::auth::token::{self, Subject};
 use crate::http::problem::Rejection;
+use crate::http::request::auth::bearer;
 use crate::http::request::auth::credential::Credential;
 use crate::http::request::auth::query_token::{InQuery, PARAMETER};
 use crate::http::request::auth::target::Target;
-use crate::http::request::auth::{bearer, is_trusted};
+use crate::http::request::auth::trusted::is_trusted;
 use crate::server::Handle;
 
 /// Returns the token of a request, if it has one: in `Authorization`, or in the query.

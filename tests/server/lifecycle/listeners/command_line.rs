@@ -1,9 +1,10 @@
 //! The command line over TLS and over a Unix socket.
 
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use crate::kit::process::longshore;
-use crate::kit::{Server, Setup, tls};
+use crate::kit::{Server, Setup, is_installed, skip, tls};
 
 fn start_with_tls() -> Server {
     let setup = Setup::new();
@@ -50,6 +51,40 @@ fn commands_work_over_tls_with_the_authority_and_not_without() {
         let output = run(&[&submit[..], &["--ca", file]].concat());
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(stderr(&output).contains("--ca: ") && stderr(&output).contains(file), "{output:?}");
+    }
+}
+
+/// Makes a self-signed certificate with `openssl`, and returns the configuration that uses it.
+fn self_signed(directory: &Path, constraints: &str) -> String {
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| directory.join(name));
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", constraints, "-out"])
+        .arg(&cert)
+        .arg("-keyout")
+        .arg(&key)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    format!("[tls]\ncert = '{}'\nkey = '{}'\n", cert.display(), key.display())
+}
+
+#[test]
+fn a_self_signed_certificate_is_trusted_unless_it_is_marked_as_an_authority() {
+    if !is_installed("openssl") {
+        return skip("openssl is not installed");
+    }
+    let advice = "basicConstraints=critical,CA:FALSE";
+    for (constraints, works) in [(advice, true), ("basicConstraints=critical,CA:TRUE", false)] {
+        let setup = Setup::new();
+        let config = self_signed(setup.directory(), constraints);
+        let ca = setup.directory().join("cert.pem").display().to_string();
+        let server = setup.config(config).start();
+        let url = format!("https://{}", server.addr());
+        let output = run(&["list", "--url", &url, "--ca", &ca]);
+        assert_eq!(output.status.code(), Some(if works { 0 } else { 3 }), "{output:?}");
+        assert_eq!(stderr(&output).contains(&format!("-addext {advice}")), !works, "{output:?}");
     }
 }
 

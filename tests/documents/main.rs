@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails at the first unexpected error")]
 
+mod commands;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
