@@ -12,4 +12,6 @@ mod stored;
 pub use secret::{PREFIX, WebhookSecret};
 pub use secrets::WebhookSecrets;
 pub use signature::signature;
-pub use stored::{MAX_OVERLAP, StoredWebhookSecret, WebhookSecretInfo, overlap_problem};
+pub use stored::{
+    MAX_OVERLAP, StoredWebhookSecret, WebhookSecretInfo, overlap_problem, patterns_problem,
+};

@@ -21,7 +21,7 @@ use crate::job::submission::on_end::callback::{
     CALLBACK_KIND, Callback, CallbackOwner, check_client_queue,
 };
 use crate::job::problem::Problem;
-use crate::job::queue::{InvalidName, is_name};
+use crate::job::queue::{InvalidName, QueueName, is_name};
 use crate::job::submission::{EffectiveDefaults, KindDefaults};
 use crate::job::{Json, Kind, Lane, ProviderName};
 
@@ -197,6 +197,27 @@ impl Registry {
     /// Returns the problems of a webhook that a client asks for.
     pub fn check_callback(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
         self.callback.check(callback, owner)
+    }
+
+    /// Returns the problem of the webhook of a job in this queue whose secret does not sign for it.
+    pub fn check_callback_of_job(&self, callback: &Callback, queue: &QueueName) -> Option<Problem> {
+        self.callback.check_queues(callback, std::iter::once(queue))
+    }
+
+    /// Returns the problem of the webhook of a batch of jobs in these queues whose secret does not sign for all of
+    /// them. Jobs in any queue may be added to an open batch.
+    pub fn check_callback_of_batch<'q>(
+        &self,
+        callback: &Callback,
+        queues: impl Iterator<Item = &'q QueueName>,
+        is_open: bool,
+    ) -> Option<Problem> {
+        let mut queues = queues.peekable();
+        if self.callback.is_bound(callback) && (is_open || queues.peek().is_none()) {
+            let why = "signs webhooks of some queues only, and cannot be used by a batch that is open or has no jobs";
+            return Some(Problem::new("/secret", why));
+        }
+        self.callback.check_queues(callback, queues)
     }
 
     /// Sets the values that the contexts of handlers provide.

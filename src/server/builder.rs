@@ -296,11 +296,7 @@ impl Builder {
         let webhook_secrets = Arc::new(WebhookSecrets::new(point_reads.webhook_secrets()?));
         registry.set_webhook_secrets(Arc::clone(&webhook_secrets));
         warn_of_default_callbacks(&registry, &config);
-        for provider in registry.denied_providers() {
-            tracing::warn!(
-                "the provider {provider} cannot be called: outbound.deny_hosts covers its host; add it to allow_hosts"
-            );
-        }
+        warn_of_denied_providers(&registry);
         let bounds = KeyBounds::new(&config.key_limits, &config.limits);
         let mut keys = point_reads.keys()?;
         if first_key::store(first_key, &keys, &mut store, &config, &clock)? {
@@ -341,5 +337,14 @@ fn warn_of_default_callbacks(registry: &Registry, config: &Config) {
                 "the webhooks of callbacks.{table}.{name} cannot be delivered: {problems}"
             );
         }
+    }
+}
+
+/// Logs which providers cannot be called. Their jobs are refused.
+fn warn_of_denied_providers(registry: &Registry) {
+    for provider in registry.denied_providers() {
+        tracing::warn!(
+            "the provider {provider} cannot be called: outbound.deny_hosts covers its host; add it to allow_hosts"
+        );
     }
 }

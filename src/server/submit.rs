@@ -114,6 +114,12 @@ impl Handle {
         let checked = self.compute(ByteShare::Submissions, bytes, check).await?;
         let on_end = checked.map_err(Error::Invalid)?;
         let jobs = self.check_all(submissions, 0, "/jobs").await?;
+        if let Some(callback) = on_end.as_deref().and_then(|on_end| on_end.callback.as_ref()) {
+            let queues = jobs.iter().map(|job| &job.queue);
+            if let Some(found) = self.registry().check_callback_of_batch(callback, queues, open) {
+                return Err(Error::Invalid(vec![found.under("/callback")]));
+            }
+        }
         let open_for = open.then(|| self.config().batch_open_for);
         let batch = NewBatch { name, on_end, open_for };
         let submitted = self.store(jobs, key, Target::NewBatch(batch)).await?;
@@ -263,6 +269,10 @@ impl Handle {
             None
         });
         let default = job.as_ref().and_then(|job| self.default_callback(job));
+        if let (Some(job), Some(callback)) = (&job, &callback) {
+            let found = self.registry().check_callback_of_job(callback, &job.queue);
+            problems.extend(found.map(|problem| problem.under("/callback")));
+        }
         let on_end =
             self.check_end_of_job((callback, default), then, now, chain).unwrap_or_else(|found| {
                 problems.extend(found);

@@ -324,6 +324,7 @@ diesel::table! {
         previous_until -> Nullable<Integer>,
         created_at -> Integer,
         rotated_at -> Nullable<Integer>,
+        queues -> Text,
     }
 }
 

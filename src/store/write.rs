@@ -5,7 +5,7 @@ mod submission;
 
 use std::sync::Arc;
 
-use crate::auth::access::QueueAccess;
+use crate::auth::access::{QueueAccess, QueuePattern};
 use crate::auth::api_key::NewKey;
 use crate::auth::key_id::KeyId;
 use crate::auth::secret::KeyDigest;
@@ -202,11 +202,12 @@ pub enum Write {
     /// Stores when keys were used last, unless a later time is stored. Keys that do not exist are
     /// skipped. Answer: [`Done`](crate::store::Answer::Done).
     TouchKeys(Vec<(KeyId, Timestamp)>),
-    /// Creates a webhook secret. Refused with
+    /// Creates a webhook secret that signs webhooks of jobs in the queues of these patterns, or of all queues if there
+    /// are none. Refused with
     /// [`WebhookSecretExists`](crate::store::Refusal::WebhookSecretExists) if one has the name, and with
     /// [`TooManyWebhookSecrets`](crate::store::Refusal::TooManyWebhookSecrets) if there are
     /// [`MAX_WEBHOOK_SECRETS`]. Answer: [`WebhookSecret`](crate::store::Answer::WebhookSecret).
-    CreateWebhookSecret(WebhookSecretName, WebhookSecret),
+    CreateWebhookSecret(WebhookSecretName, WebhookSecret, Vec<QueuePattern>),
     /// Replaces the value of a webhook secret; the one before signs as well for the time of the overlap.
     /// Refused with [`NoWebhookSecret`](crate::store::Refusal::NoWebhookSecret) if it does not exist.
     /// Answer: [`WebhookSecret`](crate::store::Answer::WebhookSecret).

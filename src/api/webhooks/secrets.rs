@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::access::QueuePattern;
 use crate::auth::webhook::WebhookSecretInfo;
 use crate::job::{Span, WebhookSecretName};
 
@@ -19,6 +20,9 @@ pub struct WebhookSecretList {
 pub struct WebhookSecretRequest {
     /// Name, which no other webhook secret may have.
     pub name: WebhookSecretName,
+    /// Queues whose jobs may be signed with the secret; all if there is no pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueuePattern>,
 }
 
 /// A rotation of a webhook secret.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::auth::access::QueueAccess;
 use crate::auth::webhook::{StoredWebhookSecret, WebhookSecret, WebhookSecretInfo};
 use crate::job::{Timestamp, WebhookSecretName};
 
@@ -21,6 +22,11 @@ impl WebhookSecrets {
     /// Returns whether there is a secret with the name.
     pub fn exists(&self, name: &WebhookSecretName) -> bool {
         self.read().contains_key(name)
+    }
+
+    /// Returns the queues whose webhooks the secret signs; none if there is no such secret.
+    pub fn queues(&self, name: &WebhookSecretName) -> Option<QueueAccess> {
+        self.read().get(name).map(|stored| QueueAccess::of(&stored.info.queues))
     }
 
     /// Returns the values that sign at `now`, the latest first: one, or two while a rotation overlaps. Returns none

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::access::QueuePattern;
+use crate::auth::api_key::MAX_PATTERNS;
 use crate::auth::webhook::WebhookSecret;
 use crate::job::{Span, Timestamp, WebhookSecretName};
 
@@ -14,6 +16,9 @@ pub const MAX_OVERLAP: Span = Span::from_secs(30 * 24 * 3_600);
 pub struct WebhookSecretInfo {
     /// Name, to which callbacks refer.
     pub name: WebhookSecretName,
+    /// Queues whose jobs may be signed with the secret; all if there is no pattern.
+    #[serde(default)]
+    pub queues: Vec<QueuePattern>,
     /// Time at which the secret was created.
     pub created_at: Timestamp,
     /// Time of the last rotation; `None` if there was none.
@@ -36,9 +41,16 @@ pub struct StoredWebhookSecret {
 impl StoredWebhookSecret {
     /// Returns a secret that is created at `now`.
     pub fn new(name: WebhookSecretName, secret: WebhookSecret, now: Timestamp) -> Self {
-        let info =
-            WebhookSecretInfo { name, created_at: now, rotated_at: None, previous_until: None };
+        let queues = Vec::new();
+        let (rotated_at, previous_until) = (None, None);
+        let info = WebhookSecretInfo { name, queues, created_at: now, rotated_at, previous_until };
         Self { info, secret, previous: None }
+    }
+
+    /// Returns the secret bound to the queues of these patterns; to none if the list is empty.
+    #[must_use]
+    pub fn for_queues(self, queues: Vec<QueuePattern>) -> Self {
+        Self { info: WebhookSecretInfo { queues, ..self.info }, ..self }
     }
 
     /// Replaces the value at `now`. The one before signs as well for the time `overlap`, and an earlier one no
@@ -60,6 +72,11 @@ impl StoredWebhookSecret {
         let previous = self.previous.iter().filter(|_| is_valid);
         std::iter::once(&self.secret).chain(previous).cloned().collect()
     }
+}
+
+/// Returns what is wrong with the queue patterns of a secret.
+pub fn patterns_problem(queues: &[QueuePattern]) -> Option<String> {
+    (queues.len() > MAX_PATTERNS).then(|| format!("must list at most {MAX_PATTERNS} patterns"))
 }
 
 /// Returns what is wrong with the overlap of a rotation.

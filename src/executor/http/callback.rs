@@ -23,6 +23,7 @@ use crate::job::submission::on_end::callback::{Callback, CallbackOwner};
 use crate::job::submission::on_end::delivery::{Delivery, pause_after};
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;
+use crate::job::queue::QueueName;
 use crate::job::{Json, Pause};
 
 /// Runs the jobs of the kind `callback`.
@@ -71,6 +72,26 @@ impl CallbackExecutor {
             problems.push(Problem::new("/secret", why));
         }
         problems
+    }
+
+    /// Returns the problem of a webhook about jobs in these queues whose secret does not sign for one of them.
+    pub(in crate::executor) fn check_queues<'q>(
+        &self,
+        callback: &Callback,
+        mut queues: impl Iterator<Item = &'q QueueName>,
+    ) -> Option<Problem> {
+        let allowed = self.secrets.queues(callback.secret.as_ref()?)?;
+        let queue = queues.find(|queue| !allowed.allows(queue))?;
+        let why = format!(
+            "does not sign webhooks of queue {queue}; 'longshore webhook secret list' shows the queues of each secret"
+        );
+        Some(Problem::new("/secret", why))
+    }
+
+    /// Returns whether the secret of a webhook signs for some queues only.
+    pub(in crate::executor) fn is_bound(&self, callback: &Callback) -> bool {
+        let queues = callback.secret.as_ref().and_then(|name| self.secrets.queues(name));
+        queues.is_some_and(|queues| !queues.is_all())
     }
 
     pub(in crate::executor) async fn run(&self, payload: &Json, context: &Context) -> Outcome {

@@ -26,7 +26,7 @@ pub(in crate::http) async fn create(
     handle: ReqData<Handle>,
 ) -> HandlerResult {
     let wanted: WebhookSecretRequest = body::json(&request, payload, &handle).await?;
-    let created = handle.create_webhook_secret(wanted.name).await?;
+    let created = handle.create_webhook_secret(wanted.name, wanted.queues).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/v1/webhook-secrets/{}", created.info.name)));
     Ok(reveal(&mut response, created))

@@ -26,6 +26,13 @@ pub struct RunningAttempt {
     pub is_delivery: bool,
 }
 
+impl RunningAttempt {
+    /// Returns whether the attempt does not count if it is lost: it delivers a webhook, and that happened seldom enough.
+    fn may_lose_attempt(&self) -> bool {
+        self.is_delivery && !self.cancel_requested && self.deferred.count < Deferred::MAX_COUNT
+    }
+}
+
 /// Changes that an outcome makes to its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
@@ -127,18 +134,11 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
             never_started: *outcome == Outcome::NotStarted && running.attempt <= 1,
             ..settled(State::Queued, None)
         },
+        Outcome::Lost(error) if running.may_lose_attempt() => lost_delivery(running, error, now),
         Outcome::Lost(error) => {
             let error = Some(error.clone());
             let next = if running.cancel_requested {
                 cancelled()
-            } else if running.is_delivery && running.deferred.count < Deferred::MAX_COUNT {
-                // A server that is killed again and again must not use up the few attempts of a webhook.
-                return Settlement {
-                    attempt: running.attempt.saturating_sub(1),
-                    run_at: Some(now.plus(running.backoff.pause(running.job, running.attempt))),
-                    is_deferred: true,
-                    ..settled(State::Retrying, error)
-                };
             } else if running.attempt < running.max_attempts {
                 Settlement { run_at: Some(now), ..settled(State::Queued, error) }
             } else {
@@ -161,6 +161,20 @@ fn deferred(running: &RunningAttempt, deferral: &Deferral, now: Timestamp) -> Se
         is_failure: false,
         // A job that its provider refused still expires.
         never_started: (deferral.is_of_provider || deferral.is_untried) && attempt == 0,
+        is_deferred: true,
+    }
+}
+
+/// Returns the settlement of a lost attempt to deliver a webhook. It does not count: a server that is killed again and
+/// again must not use up the few attempts of a webhook.
+fn lost_delivery(running: &RunningAttempt, error: &JobError, now: Timestamp) -> Settlement {
+    Settlement {
+        state: State::Retrying,
+        attempt: running.attempt.saturating_sub(1),
+        run_at: Some(now.plus(running.backoff.pause(running.job, running.attempt))),
+        error: Some(error.clone()),
+        is_failure: false,
+        never_started: false,
         is_deferred: true,
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::auth::access::QueuePattern;
 use crate::auth::webhook::{
     StoredWebhookSecret, WebhookSecret, WebhookSecretInfo, WebhookSecrets, overlap_problem,
+    patterns_problem,
 };
 use crate::job::problem::Problem;
 use crate::job::{Span, WebhookSecretName};
@@ -28,16 +30,22 @@ impl From<StoredWebhookSecret> for RevealedWebhookSecret {
 }
 
 impl Handle {
-    /// Creates a webhook secret. Callbacks can refer to it from now on.
+    /// Creates a webhook secret. Callbacks of jobs in the queues of these patterns can refer to it from now on, or of
+    /// all jobs if there are none.
     ///
     /// # Errors
-    /// Returns [`Error::Refused`] if there is a secret with the name, or there are too many.
+    /// Returns [`Error::Invalid`] if there are too many patterns, and [`Error::Refused`] if there is a secret with the
+    /// name, or there are too many.
     pub async fn create_webhook_secret(
         &self,
         name: WebhookSecretName,
+        queues: Vec<QueuePattern>,
     ) -> Result<RevealedWebhookSecret, Error> {
+        if let Some(why) = patterns_problem(&queues) {
+            return Err(Error::Invalid(vec![Problem::new("/queues", why)]));
+        }
         let secret = random_webhook_secret()?;
-        let revealed = self.reveal(Write::CreateWebhookSecret(name, secret)).await?;
+        let revealed = self.reveal(Write::CreateWebhookSecret(name, secret, queues)).await?;
         self.note_created(&revealed.info.name);
         Ok(revealed)
     }

@@ -19,6 +19,7 @@ pub(crate) struct WebhookSecretRow {
     previous_until: Option<i64>,
     created_at: i64,
     rotated_at: Option<i64>,
+    queues: String,
 }
 
 impl WebhookSecretRow {
@@ -32,6 +33,8 @@ impl WebhookSecretRow {
         };
         let info = WebhookSecretInfo {
             name: self.name.parse().map_err(|_invalid| corrupt("has an invalid name"))?,
+            queues: serde_json::from_str(&self.queues)
+                .map_err(|_invalid| corrupt("has invalid queue patterns"))?,
             created_at: Timestamp::from_millis(self.created_at),
             rotated_at: self.rotated_at.map(Timestamp::from_millis),
             previous_until: self.previous_until.map(Timestamp::from_millis),

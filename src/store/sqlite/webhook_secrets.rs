@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use crate::auth::access::QueuePattern;
 use crate::auth::webhook::{StoredWebhookSecret, WebhookSecret};
 use crate::job::{Span, Timestamp, WebhookSecretName};
 use crate::store::group::impossible::ImpossibleRows;
@@ -21,7 +22,7 @@ statement! {
 
 statement! {
     FindSecret<'a> -> Columns<WebhookSecretRow> =
-    "SELECT id, name, secret, previous, previous_until, created_at, rotated_at
+    "SELECT id, name, secret, previous, previous_until, created_at, rotated_at, queues
      FROM webhook_secrets WHERE name = " [name: Text as &'a str]
 }
 
@@ -32,10 +33,11 @@ statement! {
 
 statement! {
     InsertSecret<'a> =
-    "INSERT INTO webhook_secrets (name, secret, created_at)
+    "INSERT INTO webhook_secrets (name, secret, created_at, queues)
      VALUES (" [name: Text as &'a str]
     ", " [secret: Binary as &'a [u8]]
     ", " [created_at: Integer as i64]
+    ", " [queues: Text as String]
     ")"
 }
 
@@ -59,6 +61,7 @@ impl CommitGroup<'_> {
         &mut self,
         name: &WebhookSecretName,
         secret: &WebhookSecret,
+        queues: &[QueuePattern],
     ) -> ApplyResult {
         let taken: i64 = SecretsWithName { name: name.as_str() }.get_result(self.connection)?;
         if taken > 0 {
@@ -72,9 +75,11 @@ impl CommitGroup<'_> {
             name: name.as_str(),
             secret: secret.as_bytes(),
             created_at: self.now.millis(),
+            queues: serde_json::to_string(queues).unwrap_or_default(),
         }
         .execute(self.connection)?;
         let created = StoredWebhookSecret::new(name.clone(), secret.clone(), self.now);
+        let created = created.for_queues(queues.to_vec());
         Ok(Answer::WebhookSecret(Box::new(created)))
     }
 

@@ -31,7 +31,9 @@ fn use_secrets(place: [&str; 2]) {
     assert!(created.stderr.is_empty(), "{}", stderr(&created));
     let taken = run(&["create", "shop"], place);
     assert!(!taken.status.success() && stderr(&taken).contains("the name shop exists"));
-    let blog = json(&run(&["create", "blog", "--json"], place));
+    let blog =
+        json(&run(&["create", "blog", "--queue", "blog.*", "--queue", "mail", "--json"], place));
+    assert_eq!(blog["queues"], serde_json::json!(["blog.*", "mail"]));
     assert!(blog["created_at"].is_string() && blog["name"] == "blog", "{blog}");
     let rotated = json(&run(&["rotate", "shop", "--overlap", "2h", "--json"], place));
     assert_eq!(between(&rotated["rotated_at"], &rotated["previous_until"]).as_secs(), 7_200);
@@ -39,7 +41,7 @@ fn use_secrets(place: [&str; 2]) {
     assert_ne!(first.trim_end(), second);
     let shown = ok(&run(&["list"], place));
     let until = rotated["previous_until"].as_str().unwrap();
-    assert!(shown.contains("blog") && shown.contains(until), "{shown}");
+    assert!(shown.contains("blog.*, mail") && shown.contains(until), "{shown}");
     let third = ok(&run(&["rotate", "shop"], place));
     let all = ok(&run(&["list", "--json"], place));
     for value in [&*first, second, &*third, blog["secret"].as_str().unwrap()] {

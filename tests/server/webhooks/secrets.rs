@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Response, Server, Setup, between, pointers};
+use crate::kit::{Response, Server, Setup, between, echo, pointers, with};
 
 /// Creates a webhook secret and returns its value.
 pub(crate) fn create_secret(server: &Server, name: &str) -> String {
@@ -44,7 +44,7 @@ fn a_secret_is_created_rotated_and_deleted_and_only_these_answers_show_its_value
     let listed = list(&server);
     assert_eq!(listed.len(), 1);
     let fields: Vec<&String> = listed[0].as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["created_at", "name", "previous_until", "rotated_at"]);
+    assert_eq!(fields, ["created_at", "name", "previous_until", "queues", "rotated_at"]);
 
     // Without a body, the previous value signs for a day.
     let rotated = server.request("POST", "/v1/webhook-secrets/shop/rotate", &[], b"").expect(200);
@@ -62,6 +62,43 @@ fn a_secret_is_created_rotated_and_deleted_and_only_these_answers_show_its_value
     assert!(detail.contains("webhook secret shop does not exist"), "{detail}");
     let detail = server.post(&format!("{path}/rotate"), &json!({})).problem(404);
     assert!(detail.contains("webhook secret shop does not exist"), "{detail}");
+}
+
+#[test]
+fn a_secret_that_is_bound_to_queues_signs_for_their_jobs_only() {
+    let server = Server::start();
+    let wanted = json!({"name": "shop", "queues": ["shop.*"]});
+    let created = server.post("/v1/webhook-secrets", &wanted).expect(201);
+    assert_eq!(created["queues"], json!(["shop.*"]));
+    let rotated = server.post("/v1/webhook-secrets/shop/rotate", &json!({})).expect(200);
+    assert_eq!(rotated["queues"], json!(["shop.*"]));
+    let callback = json!({"url": "http://127.0.0.1:9/", "secret": "shop"});
+    let job = |queue: &str| with(echo(1), &json!({"queue": queue, "callback": callback}));
+    let plain = |queue: &str| with(echo(1), &json!({"queue": queue}));
+    let batch = |jobs: Value| json!({"jobs": jobs, "callback": callback});
+    for (path, body, pointer) in [
+        ("/v1/jobs", job("blog"), "/callback/secret"),
+        ("/v1/jobs", with(echo(1), &json!({"callback": callback})), "/callback/secret"),
+        ("/v1/jobs", with(echo(1), &json!({"then": job("blog")})), "/then/callback/secret"),
+        ("/v1/batches", json!({"jobs": [job("shop.a"), job("blog")]}), "/jobs/1/callback/secret"),
+        ("/v1/batches", batch(json!([plain("shop.a"), plain("blog")])), "/callback/secret"),
+        ("/v1/batches", batch(json!([])), "/callback/secret"),
+        (
+            "/v1/batches",
+            with(batch(json!([plain("shop.a")])), &json!({"open": true})),
+            "/callback/secret",
+        ),
+    ] {
+        let answer = server.post(path, &body);
+        assert_eq!((answer.status, pointers(&answer)), (422, vec![pointer.to_owned()]), "{body}");
+    }
+    server.submit(&job("shop.a"));
+    server.submit(&with(echo(1), &json!({"queue": "blog", "then": job("shop.a")})));
+    server.post("/v1/batches", &batch(json!([plain("shop.a"), plain("shop.b")]))).expect(202);
+    let many = json!({"name": "many", "queues": vec!["a"; 33]});
+    assert_eq!(pointers(&server.post("/v1/webhook-secrets", &many)), ["/queues"]);
+    let bad = json!({"name": "bad", "queues": ["A"]});
+    assert_eq!(pointers(&server.post("/v1/webhook-secrets", &bad)), ["/queues/0"]);
 }
 
 #[test]

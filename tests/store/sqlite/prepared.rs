@@ -61,7 +61,7 @@ fn run_key_writes(store: &mut Store) {
 fn run_webhook_secret_writes(store: &mut Store) {
     let name: WebhookSecretName = "shop".parse().unwrap();
     let value = WebhookSecret::from_bytes([7; 32]);
-    store.write(Write::CreateWebhookSecret(name.clone(), value.clone())).unwrap();
+    store.write(Write::CreateWebhookSecret(name.clone(), value.clone(), Vec::new())).unwrap();
     let overlap = Span::from_secs(60);
     store.write(Write::RotateWebhookSecret(name.clone(), value, overlap)).unwrap();
     store.write(Write::DeleteWebhookSecret(name)).unwrap();

@@ -98,7 +98,7 @@ fn fill(store: &mut Store) {
     let key = NewKey::admin("ops".parse().unwrap());
     store.write(Write::CreateKey(key, KeyDigest::of("x"))).unwrap();
     let secret = WebhookSecret::from_bytes([7; 32]);
-    store.write(Write::CreateWebhookSecret("shop".parse().unwrap(), secret)).unwrap();
+    store.write(Write::CreateWebhookSecret("shop".parse().unwrap(), secret, Vec::new())).unwrap();
     let (kind, queues) = ("resize".parse().unwrap(), QueueAccess::All);
     let kind = LearnedKind { kind, queues, asked_at: store.now };
     let changes = KindChanges { asked: vec![kind], forgotten: Vec::new() };

@@ -16,7 +16,7 @@ fn value(byte: u8) -> WebhookSecret {
 }
 
 fn create(text: &str, byte: u8) -> Write {
-    Write::CreateWebhookSecret(name(text), value(byte))
+    Write::CreateWebhookSecret(name(text), value(byte), Vec::new())
 }
 
 fn rotate(text: &str, byte: u8, secs: u64) -> Write {
@@ -53,6 +53,17 @@ fn a_webhook_secret_and_its_rotations_survive_a_restart() {
     assert_eq!(stored(&mut store), [again]);
     store.write(Write::DeleteWebhookSecret(name("shop"))).unwrap();
     assert_eq!(stored(&mut store), []);
+}
+
+#[test]
+fn a_webhook_secret_keeps_the_queues_to_which_it_is_bound() {
+    let mut store = Store::fresh();
+    let queues = vec!["shop.*".parse().unwrap(), "mail".parse().unwrap()];
+    let write = Write::CreateWebhookSecret(name("shop"), value(1), queues.clone());
+    assert_eq!(secret(store.write(write)).info.queues, queues);
+    assert_eq!(secret(store.write(rotate("shop", 2, 60))).info.queues, queues);
+    store.reopen();
+    assert_eq!(stored(&mut store)[0].info.queues, queues);
 }
 
 #[test]

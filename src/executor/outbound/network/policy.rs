@@ -91,7 +91,7 @@ impl Policy {
     fn check_localhost(&self, host: &str, port: u16, reach: Reach) -> Result<(), NotAllowed> {
         let v4 = self.judge(Ipv4Addr::LOCALHOST.into(), false, reach);
         let checked = v4.or_else(|reason| {
-            self.judge(Ipv6Addr::LOCALHOST.into(), false, reach).map_err(|_| reason)
+            self.judge(Ipv6Addr::LOCALHOST.into(), false, reach).map_err(|_same| reason)
         });
         checked.map_err(|reason| self.refuse(host, port, None, &reason))
     }

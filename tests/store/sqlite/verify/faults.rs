@@ -307,6 +307,11 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "webhook secrets",
         "has a previous value without an end, or an end without a previous value",
     ),
+    (
+        "UPDATE webhook_secrets SET queues = '[\"A\"]'",
+        "webhook secrets",
+        "webhook secret 1 has the invalid queue patterns [\"A\"]",
+    ),
     // The epoch.
     ("DELETE FROM epoch", "epoch", "there are 0 epochs"),
     ("UPDATE epoch SET id = 2", "epoch", "the epoch has the id 2"),

@@ -193,7 +193,9 @@ impl Model {
             Write::CreateKey(key, _) => self.create_key(key),
             Write::RevokeKey(key) => self.revoke_key(*key),
             Write::TouchKeys(uses) => self.touch_keys(uses),
-            Write::CreateWebhookSecret(name, secret) => self.create_webhook_secret(name, secret),
+            Write::CreateWebhookSecret(name, secret, queues) => {
+                self.create_webhook_secret(name, secret, queues)
+            }
             Write::RotateWebhookSecret(name, secret, overlap) => {
                 self.rotate_webhook_secret(name, secret, *overlap)
             }

@@ -1,5 +1,6 @@
 //! The part of the model about webhook secrets.
 
+use longshore::auth::access::QueuePattern;
 use longshore::auth::webhook::{StoredWebhookSecret, WebhookSecret};
 use longshore::job::{Span, WebhookSecretName};
 use longshore::store::{Answer, Refusal};
@@ -11,11 +12,13 @@ impl Model {
         &mut self,
         name: &WebhookSecretName,
         secret: &WebhookSecret,
+        queues: &[QueuePattern],
     ) -> ApplyResult {
         if self.webhook_secrets.contains_key(name) {
             return Err(Refusal::WebhookSecretExists(name.clone()));
         }
         let created = StoredWebhookSecret::new(name.clone(), secret.clone(), self.now);
+        let created = created.for_queues(queues.to_vec());
         self.webhook_secrets.insert(name.clone(), created.clone());
         Ok(Answer::WebhookSecret(Box::new(created)))
     }

@@ -27,7 +27,11 @@ impl WebhookSecretChange {
         let name = format!("secret-{number}").parse().unwrap();
         let value = |byte: &u8| WebhookSecret::from_bytes([*byte; 32]);
         match self {
-            Self::Create(byte) => Write::CreateWebhookSecret(name, value(byte)),
+            Self::Create(byte) => {
+                let queues = ["shop.*", "mail"].iter().take(usize::from(byte % 3));
+                let queues = queues.map(|text| text.parse().unwrap()).collect();
+                Write::CreateWebhookSecret(name, value(byte), queues)
+            }
             Self::Rotate(byte, secs) => {
                 Write::RotateWebhookSecret(name, value(byte), Span::from_secs(*secs))
             }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::api::webhooks::secrets::WebhookSecretRequest;
+use crate::auth::access::QueuePattern;
 use crate::cli::error::CliError;
 use crate::cli::server::database::place::Place;
 use crate::cli::server::webhook::secret::{name, reveal};
@@ -15,12 +16,16 @@ and no URL is given, it is created in the database.
 
 Examples:
   longshore webhook secret create shop > shop.secret
-  longshore webhook secret create shop --json
+  longshore webhook secret create shop --queue 'shop.*' --json
   longshore webhook secret create shop --database /var/lib/longshore/jobs.db")]
 pub(super) struct CreateArgs {
     /// Name of the secret, in the form of a queue name
     #[arg(value_name = "NAME")]
     name: String,
+    /// Queue whose webhooks may be signed with the secret, in which '*' is any characters; if omitted, all
+    /// queues. May be given more than once
+    #[arg(long = "queue", value_name = "PATTERN")]
+    queues: Vec<QueuePattern>,
     #[command(flatten)]
     pub(super) place: Place,
 }
@@ -28,8 +33,8 @@ pub(super) struct CreateArgs {
 /// Creates a secret and prints it.
 pub(super) async fn run(args: CreateArgs) -> Result<(), CliError> {
     let output = args.place.target.output();
-    let request = WebhookSecretRequest { name: name::parse(&args.name)? };
-    let name = request.name.clone();
+    let request = WebhookSecretRequest { name: name::parse(&args.name)?, queues: args.queues };
+    let wanted = request.clone();
     let (created, json) = args
         .place
         .act(
@@ -38,7 +43,7 @@ pub(super) async fn run(args: CreateArgs) -> Result<(), CliError> {
                 let reply = client.create_webhook_secret(&request).await?;
                 Ok((reply.value, Some(reply.json)))
             },
-            |database| Ok((database.create_webhook_secret(name)?, None)),
+            |database| Ok((database.create_webhook_secret(wanted)?, None)),
         )
         .await?;
     reveal::print(&output, &created, json.as_ref())

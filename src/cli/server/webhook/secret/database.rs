@@ -1,7 +1,7 @@
 //! The webhook secrets in a database that no server uses.
 
-use crate::api::webhooks::secrets::RevealedWebhookSecret;
-use crate::auth::webhook::{WebhookSecretInfo, overlap_problem};
+use crate::api::webhooks::secrets::{RevealedWebhookSecret, WebhookSecretRequest};
+use crate::auth::webhook::{WebhookSecretInfo, overlap_problem, patterns_problem};
 use crate::cli::error::CliError;
 use crate::cli::server::database::open_database::{OpenDatabase, no_answer};
 use crate::job::{Span, WebhookSecretName};
@@ -18,10 +18,14 @@ impl OpenDatabase {
     /// Creates a webhook secret.
     pub(super) fn create_webhook_secret(
         &mut self,
-        name: WebhookSecretName,
+        wanted: WebhookSecretRequest,
     ) -> Result<RevealedWebhookSecret, CliError> {
+        let WebhookSecretRequest { name, queues } = wanted;
+        if let Some(why) = patterns_problem(&queues) {
+            return Err(CliError::Usage(format!("/queues: {why}")));
+        }
         let secret = random_webhook_secret().map_err(|error| CliError::Usage(error.to_string()))?;
-        self.reveal_after(&Write::CreateWebhookSecret(name, secret))
+        self.reveal_after(&Write::CreateWebhookSecret(name, secret, queues))
     }
 
     /// Rotates a webhook secret.

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::api::webhooks::secrets::WebhookSecretList;
+use crate::auth::access::QueuePattern;
 use crate::auth::webhook::WebhookSecretInfo;
 use crate::cli::error::CliError;
 use crate::cli::output::table::{Cell, Table};
@@ -13,7 +14,7 @@ use crate::job::Timestamp;
 /// Arguments of `longshore webhook secret list`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-PREVIOUS UNTIL is the time until which the value before the last rotation signs as well. The values
+QUEUES are the patterns of the queues whose webhooks the secret signs. PREVIOUS UNTIL is the time until which the value before the last rotation signs as well. The values
 themselves are not shown.
 
 Examples:
@@ -25,7 +26,7 @@ pub(super) struct ListArgs {
 }
 
 /// Names of the columns.
-const COLUMNS: [&str; 4] = ["NAME", "CREATED", "ROTATED", "PREVIOUS UNTIL"];
+const COLUMNS: [&str; 5] = ["NAME", "QUEUES", "CREATED", "ROTATED", "PREVIOUS UNTIL"];
 
 /// Prints all secrets without their values.
 pub(super) async fn run(args: ListArgs) -> Result<(), CliError> {
@@ -46,12 +47,14 @@ pub(super) async fn run(args: ListArgs) -> Result<(), CliError> {
     Table::new(COLUMNS).print(&output, rows)
 }
 
-fn row(secret: &WebhookSecretInfo, now: Timestamp) -> [Cell; 4] {
+fn row(secret: &WebhookSecretInfo, now: Timestamp) -> [Cell; 5] {
+    let queues: Vec<&str> = secret.queues.iter().map(QueuePattern::as_str).collect();
     let rotated = secret.rotated_at.map_or("never".into(), |at| at.to_string());
     let previous = secret.previous_until.filter(|until| now < *until);
     let previous = previous.map_or("-".into(), |until| until.to_string());
     [
         Cell::text(&secret.name),
+        Cell::text(if queues.is_empty() { "all".into() } else { queues.join(", ") }.as_str()),
         Cell::text(&secret.created_at),
         Cell::text(&rotated),
         Cell::text(&previous),

@@ -10,5 +10,9 @@ pub(super) const WEBHOOK_SECRETS: &str = "
             THEN 'has a previous value of ' || length(previous) || ' bytes'
         WHEN (previous IS NULL) != (previous_until IS NULL)
             THEN 'has a previous value without an end, or an end without a previous value'
+        WHEN NOT json_valid(queues) THEN 'has queue patterns that are not valid JSON'
+        WHEN json_type(queues) != 'array' OR EXISTS (SELECT 1 FROM json_each(queues)
+            WHERE type != 'text' OR length(value) NOT BETWEEN 1 AND 64 OR value GLOB '*[^a-z0-9._*-]*')
+            THEN 'has the invalid queue patterns ' || queues
         END AS fault FROM webhook_secrets NOT INDEXED)
     WHERE fault IS NOT NULL";
