@@ -71,7 +71,7 @@ def test_durations_of_options_have_units_if_wanted(program: Start, sample: Longs
     tasks.stubborn.submit(1.0)
     worker.until_effect("stubborn begin")
     assert worker.end() == 0
-    assert "waiting up to 60 s for 1 job\n" in worker.log
+    assert "WARNING longshore.worker: waiting up to 60 s for 1 job\n" in worker.log
 
 
 def test_the_version_is_known(capsys: pytest.CaptureFixture[str]) -> None:
