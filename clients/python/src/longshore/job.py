@@ -137,8 +137,10 @@ class Job(Generic[R_co]):
     @property
     def then(self) -> Job[Any] | None:
         """The follow-up job, if this job had completed when it was last read; else None."""
-        self._get("kind")
+        # A job that was read and has no follow-up has no such field.
         then: dict[str, Any] = self._data.get("then") or {}
+        if "kind" not in self._data:
+            self._get("then")
         return self._app.job(then["job"]) if "job" in then else None
 
     def to_dict(self) -> dict[str, Any]:

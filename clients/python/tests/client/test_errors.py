@@ -124,7 +124,7 @@ def test_an_id_that_is_none_is_named(ls: Longshore) -> None:
 
 
 def test_a_follow_up_is_not_known_before_the_job_was_read(ls: Longshore) -> None:
-    with pytest.raises(LongshoreError, match="not known yet: call refresh"):
+    with pytest.raises(LongshoreError, match="then of job 1 is not known yet: call refresh"):
         _ = ls.job(1).then
 
 
