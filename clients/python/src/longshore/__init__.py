@@ -1,5 +1,8 @@
 """Background jobs that survive a crash: the client and the worker of Longshore."""
 
+from typing import TYPE_CHECKING, Any
+
+from . import _version
 from ._http.events import Event
 from .batch import Batch, Counts
 from .builtin import ChatAnswer, HttpAnswer
@@ -30,6 +33,17 @@ from .job import Job
 from .outcome import Progress
 from .task import Backoff, Call, Failure, Options, Task
 from .worker import Worker
+
+if TYPE_CHECKING:
+    __version__: str
+
+
+def __getattr__(name: str) -> Any:
+    """Returns `__version__`, which is read when it is asked for."""
+    if name == "__version__":
+        return _version.version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Backoff",

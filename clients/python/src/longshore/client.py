@@ -106,12 +106,12 @@ class Longshore:
 
         With a `token` of the job, all requests of the handle have that as their only right.
         """
-        return Job(self, int(job_id), token=token)
+        return Job(self, _id("job", job_id), token=token)
 
     def _submit(self, call: Call[R]) -> Operation[Job[R]]:
         headers = {"idempotency-key": request_key(call.options.key)}
         response = yield Request("POST", "/v1/jobs", body=call.to_json(), headers=headers)
-        data = response.json()
+        data = response.described("id", "state")
         return Job(self, data["id"], data, call.decode)
 
     # Batches.
@@ -156,11 +156,11 @@ class Longshore:
 
         With a `token` of the batch, all requests of the handle have that as their only right.
         """
-        return self.session.run(self._get_batch(int(batch_id), token))
+        return self.session.run(self._get_batch(_id("batch", batch_id), token))
 
     async def aget_batch(self, batch_id: int | str, *, token: str | None = None) -> Batch[Any]:
         """Like `get_batch`, on the running event loop."""
-        return await self.session.arun(self._get_batch(int(batch_id), token))
+        return await self.session.arun(self._get_batch(_id("batch", batch_id), token))
 
     def _batch(
         self,
@@ -230,6 +230,14 @@ class Longshore:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _id(what: str, value: int | str) -> int:
+    """Returns an id, which may be the text of one. Raises ValueError that names it."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not the id of a {what}: ids are whole numbers") from None
 
 
 def _checked_key(key: str | None) -> str | None:

@@ -109,7 +109,10 @@ def current() -> Context:
     try:
         return _current.get()
     except LookupError:
-        raise LongshoreError("no task runs here: current() works only inside a task") from None
+        raise LongshoreError(
+            "no task runs here: current() works only inside a task. A thread that a task starts has"
+            " its context if it runs in contextvars.copy_context().run(...)"
+        ) from None
 
 
 def is_running() -> bool:

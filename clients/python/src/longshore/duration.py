@@ -42,6 +42,13 @@ def _parse(text: str) -> float:
     return total
 
 
+def in_words(duration: Duration | None) -> str:
+    """Returns a duration for people, with its unit."""
+    if duration is None or isinstance(duration, str):
+        return str(duration)
+    return f"{seconds(duration):g} s"
+
+
 def to_json(duration: Duration) -> float:
     """Returns a duration as the server reads it: seconds, rounded to milliseconds."""
     return round(seconds(duration), 3)

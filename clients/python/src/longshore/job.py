@@ -10,7 +10,7 @@ from . import blocking
 from ._http import Operation, Request, Response
 from ._http.deadline import Deadline
 from ._http.events import Event, Stream, aevents, events
-from .duration import Duration, seconds, to_json
+from .duration import Duration, in_words, seconds, to_json
 from .errors import (
     JobError,
     LongshoreError,
@@ -136,8 +136,11 @@ class Job(Generic[R_co]):
 
     @property
     def then(self) -> Job[Any] | None:
-        """The follow-up job, once it was submitted."""
+        """The follow-up job, if this job had completed when it was last read; else None."""
+        # A job that was read and has no follow-up has no such field.
         then: dict[str, Any] = self._data.get("then") or {}
+        if "kind" not in self._data:
+            self._get("then")
         return self._app.job(then["job"]) if "job" in then else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -254,7 +257,7 @@ class Job(Generic[R_co]):
         return Request(method, f"/v1/jobs/{self.id}{part}", key=self._token, **fields)
 
     def _take(self, response: Response) -> Job[R_co]:
-        self._data = response.json()
+        self._data = response.described("id", "state")
         return self
 
     def _read(self) -> Operation[Job[R_co]]:
@@ -284,7 +287,11 @@ class Job(Generic[R_co]):
         return self._data.get("state") in FINAL and "result" in self._data
 
     def _timeout(self, timeout: Duration | None) -> WaitTimeout:
-        return WaitTimeout(f"job {self.id} was not final after {timeout}")
+        state, detail = self._data.get("state"), self._data.get("waiting_detail")
+        if state is None:
+            return WaitTimeout(f"job {self.id} could not be read within {in_words(timeout)}")
+        waits_for = f": {detail}" if detail else ""
+        return WaitTimeout(f"job {self.id} is still {state} after {in_words(timeout)}{waits_for}")
 
     def _result(self, timeout: Duration | None) -> Operation[R_co]:
         yield from self._wait(timeout)

@@ -254,15 +254,33 @@ def test_a_reduce_receives_the_results(ls: Longshore, hand: Hand, double: Task[[
 
 def test_a_batch_is_cancelled_and_waits_time_out(ls: Longshore, double: Task[[int], int]) -> None:
     batch = double.map(range(3))
-    with pytest.raises(WaitTimeout):
+    with pytest.raises(WaitTimeout, match=r"not finished after 0\.05 s: 0 of 3 jobs have ended"):
         batch.wait(timeout=0.05)
-    with pytest.raises(WaitTimeout):
+    with pytest.raises(WaitTimeout, match=r"known after 0\.05 s$"):
         list(batch.results(timeout=0.05))
     assert batch.cancel().cancelled == 3
     errors = list(batch.results(errors="return"))
     assert all(isinstance(error, JobError) for error in errors)
     states = [event.data["counts"]["cancelled"] for event in ls.get_batch(batch.id).events()]
     assert states == [3]
+
+
+def test_a_wait_for_an_open_batch_says_that_it_is_open(
+    ls: Longshore, hand: Hand, double: Task[[int], int]
+) -> None:
+    batch = ls.batch([double.s(1)], open=True)
+    hand.run("double", twice, 1)
+    with pytest.raises(WaitTimeout, match=r"after 0\.3 s: it is open: close\(\) it"):
+        batch.wait(timeout=0.3)
+    with pytest.raises(WaitTimeout, match=r"known after 0\.3 s: it is open: close\(\) it"):
+        list(batch.results(timeout=0.3))
+
+
+def test_the_results_have_two_ways_for_errors(double: Task[[int], int]) -> None:
+    batch = double.map([1])
+    for read in (batch.results, batch.aresults):
+        with pytest.raises(ValueError, match="errors='ignore': must be 'raise' or 'return'"):
+            read(errors="ignore")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def test_a_token_reads_one_batch(ls: Longshore, hand: Hand, double: Task[[int], int]) -> None:

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from client.service import run_service
 from longshore import (
     ErrorItem,
     Fatal,
@@ -17,6 +18,7 @@ from longshore import (
     Retry,
     Stopped,
     Unavailable,
+    current,
 )
 from longshore._http import Request
 
@@ -97,6 +99,38 @@ def test_an_address_that_cannot_be_used_is_named() -> None:
 def test_an_answer_that_is_not_json_is_shown(ls: Longshore) -> None:
     with pytest.raises(LongshoreError, match="is this the address of a Longshore server"):
         Longshore(f"{ls.url}/jobs?").job(1).refresh()
+
+
+def test_an_answer_of_another_server_is_named() -> None:
+    hint = "not one of Longshore: is this the address of a Longshore server"
+    with run_service() as service:
+        service.answer = {"name": "another service"}
+        other = Longshore(service.url)
+        work = other.task(name="work")(lambda: None)
+        for call in (work.submit, lambda: other.batch([work.s()]), other.job(1).refresh):
+            with pytest.raises(LongshoreError, match=hint):
+                call()
+        service.status = 404
+        with pytest.raises(NotFound, match=hint):
+            work.submit()
+
+
+def test_an_id_that_is_none_is_named(ls: Longshore) -> None:
+    with pytest.raises(ValueError, match="'abc' is not the id of a job: ids are whole numbers"):
+        ls.job("abc")
+    with pytest.raises(ValueError, match="'abc' is not the id of a batch"):
+        ls.get_batch("abc")
+    assert ls.job("7").id == 7
+
+
+def test_a_follow_up_is_not_known_before_the_job_was_read(ls: Longshore) -> None:
+    with pytest.raises(LongshoreError, match="then of job 1 is not known yet: call refresh"):
+        _ = ls.job(1).then
+
+
+def test_a_thread_without_the_context_is_told_how_to_get_it() -> None:
+    with pytest.raises(LongshoreError, match=r"contextvars\.copy_context\(\)\.run"):
+        current()
 
 
 def test_stopped_is_not_swallowed_by_except_exception() -> None:

@@ -156,10 +156,12 @@ def test_a_wait_ends_with_its_timeout(ls: Longshore) -> None:
     @ls.task
     def never() -> None: ...
 
-    job = never.submit()
-    with pytest.raises(WaitTimeout):
+    job = never.options(queue="t1").submit()
+    waits_for = "a remote worker that takes jobs of kind never from queue t1"
+    with pytest.raises(WaitTimeout) as timeout:
         job.result(timeout=0.05)
-    with pytest.raises(TimeoutError):
+    assert str(timeout.value) == f"job {job.id} is still queued after 0.05 s: {waits_for}"
+    with pytest.raises(TimeoutError, match="is still queued after 50ms"):
         job.wait(timeout="50ms")
     with pytest.raises(WaitTimeout):
         job.result(timeout=0)

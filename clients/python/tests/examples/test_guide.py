@@ -57,4 +57,4 @@ def test_the_files_of_the_guide_can_be_imported_and_its_tests_pass(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert tested.returncode == 0, tested.stdout
-    assert "2 passed" in tested.stdout
+    assert "3 passed" in tested.stdout

@@ -209,6 +209,27 @@ def test_wrong_arguments_of_an_exception_fail_the_attempt_and_name_themselves(
         assert work.submit(False).result(20) == "done"
 
 
+def test_a_retry_without_retries_says_so(ls: Longshore) -> None:
+    @ls.task
+    def work(message: str) -> None:
+        raise Retry(after=5, message=message)
+
+    @ls.task(retries=1)
+    def once() -> None:
+        raise Retry(after=0)
+
+    with Worker(ls):
+        none_left = r"the task asked for a retry, but has none left \(retries=0\)"
+        with pytest.raises(JobFailed, match=none_left + "$"):
+            work.submit("").result(20)
+        with pytest.raises(JobFailed, match=none_left + ": full$"):
+            work.submit("full").result(20)
+        with pytest.raises(JobFailed, match=r"\(retries=1\)"):
+            once.submit().result(20)
+    with ls.inline(), pytest.raises(JobFailed, match=none_left):
+        work.submit("").result()
+
+
 def test_a_child_process_that_has_ended_can_be_joined_by_a_program_that_ends() -> None:
     """As `multiprocessing` does with all children at the end of the program."""
     before = set(multiprocessing.active_children())

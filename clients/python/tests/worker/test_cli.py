@@ -3,12 +3,15 @@
 import signal
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import longshore
 from longshore import Longshore
 from longshore.testing import Server
+from longshore.worker.cli import main
 from worker import sample as tasks
 from worker.kit import Program, eventually
 
@@ -54,7 +57,29 @@ def test_a_bad_option_is_explained(program: Start) -> None:
     assert "--lease: must be between 1 s and 24 h, not 0.1 s" in worker.log
     worker = program("--queue", "Mail")
     assert worker.process.wait(30) == 2
-    assert "--queues: 'Mail' is not the name of a queue" in worker.log
+    assert "--queue: 'Mail' is not the name of a queue" in worker.log
+    worker = program("--grace", "soon")
+    assert worker.process.wait(30) == 2
+    assert "argument --grace: 'soon' is not a duration" in worker.log
+    worker = program("--url", "localhost:7")
+    assert worker.process.wait(30) == 2
+    assert "the address 'localhost:7' must start with http:// or https://" in worker.log
+
+
+def test_durations_of_options_have_units_if_wanted(program: Start, sample: Longshore) -> None:
+    worker = program("--grace", "1m", "--lease", "20")
+    tasks.stubborn.submit(1.0)
+    worker.until_effect("stubborn begin")
+    assert worker.end() == 0
+    assert "WARNING longshore.worker: waiting up to 60 s for 1 job\n" in worker.log
+
+
+def test_the_version_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"longshore-worker {longshore.__version__}\n"
+    assert longshore.__version__ == version("longshore")
 
 
 def test_a_module_with_one_application_needs_no_name(program: Start, sample: Longshore) -> None:

@@ -14,6 +14,8 @@ from longshore.errors import Conflict, ErrorItem, LongshoreError, NotAllowed, No
 T = TypeVar("T")
 
 _NO_BODY = object()
+_PROBLEM = "urn:longshore:problem:"
+_HINT = "is this the address of a Longshore server?"
 MAX_KEY = 255
 
 
@@ -70,9 +72,18 @@ class Response:
             return loads(self.content)
         except ValueError as error:
             raise LongshoreError(
-                f"the answer ({self.status}) is not JSON: is this the address of a Longshore"
-                f" server? {self.content[:100]!r}"
+                f"the answer ({self.status}) is not JSON: {_HINT} {self.content[:100]!r}"
             ) from error
+
+    def described(self, *names: str) -> dict[str, Any]:
+        """Returns the object in the body, which has at least fields of these names."""
+        data = self.json()
+        if not is_object(data) or not all(name in data for name in names):
+            raise LongshoreError(
+                f"the answer ({self.status}) is not one of Longshore: {_HINT}"
+                f" {self.content[:100]!r}"
+            )
+        return data
 
     def check(self) -> None:
         """Raises the error that the body describes if the request was refused."""
@@ -107,8 +118,12 @@ def refusal(response: Response) -> Refused:
         problem = loads(response.content)
     except ValueError:
         problem = None
-    text = response.content[:200].decode(errors="replace")
-    fields: dict[str, Any] = problem if is_object(problem) else {"detail": text}
+    if is_object(problem) and str(problem.get("type", "")).startswith(_PROBLEM):
+        fields: dict[str, Any] = problem
+    else:
+        # Of a proxy, or of another server at this address.
+        text = response.content[:200].decode(errors="replace").strip()
+        fields = {"detail": f"the answer is not one of Longshore: {_HINT} {text}".strip()}
     errors: list[dict[str, Any]] = fields.get("errors") or []
     kinds: dict[int, type[Refused]] = {
         401: NotAllowed,
@@ -118,7 +133,7 @@ def refusal(response: Response) -> Refused:
     }
     return kinds.get(response.status, Refused)(
         response.status,
-        str(fields.get("type", "")).removeprefix("urn:longshore:problem:"),
+        str(fields.get("type", "")).removeprefix(_PROBLEM),
         str(fields.get("title", "")),
         str(fields.get("detail", "")),
         [ErrorItem(str(item.get("pointer", "")), str(item.get("detail", ""))) for item in errors],

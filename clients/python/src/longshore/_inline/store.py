@@ -117,7 +117,7 @@ class Store:
             except Stopped as stop:
                 rows.cancel(row, str(stop))
             except Exception as error:
-                failure = task.classify(error)
+                failure = task.classify(error, context)
                 uncounted += not failure.counts
                 if self._retries and uncounted > MAX_UNCOUNTED:
                     raise LongshoreError(

@@ -13,7 +13,7 @@ from longshore.errors import JobError
 from longshore.job import Job
 from longshore.outcome import parse_time
 
-from .core import Core
+from .core import Core, check_errors
 from .counts import Counts
 from .pieces import Decoders
 
@@ -119,6 +119,10 @@ class Batch(Generic[R]):
         yielded in their place. A job that was deleted meanwhile has the error `JobDeleted` if this
         handle has submitted it; a handle that was made later does not know of it.
         """
+        check_errors(errors)
+        return self._results(errors, timeout)
+
+    def _results(self, errors: str, timeout: Duration | None) -> Iterator[Any]:
         self._check_blocking("results", "async for result in batch.aresults()")
         reader = self._core.pages(timeout)
         while page := self._app.session.run(reader.next()):
@@ -133,10 +137,14 @@ class Batch(Generic[R]):
     def aresults(
         self, errors: Literal["return"], timeout: Duration | None = None
     ) -> AsyncIterator[R | JobError]: ...
-    async def aresults(
+    def aresults(
         self, errors: Literal["raise", "return"] = "raise", timeout: Duration | None = None
     ) -> AsyncIterator[Any]:
         """Like `results`, on the running event loop."""
+        check_errors(errors)
+        return self._aresults(errors, timeout)
+
+    async def _aresults(self, errors: str, timeout: Duration | None) -> AsyncIterator[Any]:
         reader = self._core.pages(timeout)
         while page := await self._app.session.arun(reader.next()):
             for row in page:

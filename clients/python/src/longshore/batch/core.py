@@ -10,7 +10,7 @@ from longshore._http import Operation, Request, key_header, random_key
 from longshore._http.deadline import Deadline
 from longshore._http.events import Event, Stream
 from longshore.blocking import Work
-from longshore.duration import Duration, seconds, to_json
+from longshore.duration import Duration, in_words, seconds, to_json
 from longshore.errors import JobDeleted, JobError, Unavailable, WaitTimeout
 from longshore.job import Job
 from longshore.outcome import job_error
@@ -84,7 +84,11 @@ class Core:
         return self.counts
 
     def _timeout(self, timeout: Duration | None) -> WaitTimeout:
-        return WaitTimeout(f"batch {self._id} was not finished after {timeout}: {self.counts}")
+        if self.counts.final == self.counts.total and self.data.get("open"):
+            why = "it is open: close() it"
+        else:
+            why = f"{self.counts.final} of {self.counts.total} jobs have ended"
+        return WaitTimeout(f"batch {self._id} was not finished after {in_words(timeout)}: {why}")
 
     def pages(self, timeout: Duration | None) -> Pages:
         """Returns a reader of the results from the start."""
@@ -213,6 +217,12 @@ class Core:
             if self._ids is not None and place_of(job_id, self._ids) is None:
                 self._ids.insert(bisect_left(self._ids, job_id), job_id)
         return [self._job(job_id) for job_id in submitted.ids]
+
+
+def check_errors(errors: str) -> None:
+    """Raises ValueError if this is no way to treat the errors of jobs."""
+    if errors not in ("raise", "return"):
+        raise ValueError(f"errors={errors!r}: must be 'raise' or 'return'")
 
 
 def place_of(job_id: int, ids: list[int]) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from longshore._http import Operation, Request
 from longshore._http.deadline import Deadline
-from longshore.duration import Duration
+from longshore.duration import Duration, in_words
 from longshore.errors import Unavailable, WaitTimeout
 from longshore.outcome import FINAL
 
@@ -39,6 +39,7 @@ class Pages:
         self._read_of_known = 0
         self._is_open = is_open
         self._is_over = False
+        self._is_complete = False
         self._timeout = timeout
         self._deadline = Deadline(timeout)
         self._give_up = give_up
@@ -57,6 +58,7 @@ class Pages:
             jobs: list[dict[str, Any]] = page["results"]
             final = list(takewhile(lambda job: job["state"] in FINAL, jobs))
             is_end = len(final) == len(jobs) and page["next_after"] is None
+            self._is_complete = is_end
             self._is_over = is_end and not self._is_open
             if final:
                 self._advance(final, len(jobs))
@@ -117,4 +119,8 @@ class Pages:
         return answer
 
     def _error(self) -> WaitTimeout:
-        return WaitTimeout(f"not all results of batch {self._id} are known after {self._timeout}")
+        # All jobs have ended if there was nothing to wait for but the end of the additions.
+        why = ": it is open: close() it" if self._is_complete else ""
+        return WaitTimeout(
+            f"not all results of batch {self._id} are known after {in_words(self._timeout)}{why}"
+        )

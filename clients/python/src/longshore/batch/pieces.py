@@ -103,7 +103,7 @@ def create(
     if is_open or second is not None:
         fields = {**fields, "open": True}
     answer = yield _post("/v1/batches", first.body(**fields), sent_key)
-    data = answer.json()
+    data = answer.described("id", "counts")
     submitted = Submitted(data, data.pop("job_ids"), first.decoders)
     if second is not None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from .options import Options
+from .options import Options, check_then
 
 if TYPE_CHECKING:
     from .task import Task
@@ -74,5 +74,6 @@ def follow_up(then: Call[Any] | Task[..., Any], source: Source) -> dict[str, Any
 
     That is a call, or a task, which is called with the result.
     """
+    check_then(then)
     call: Call[Any] = then if isinstance(then, Call) else then.s()
     return call.to_follow_up(source)

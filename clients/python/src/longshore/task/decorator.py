@@ -13,10 +13,9 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from .options import Backoff, Options
+from .options import Backoff, Options, check_names
 from .registry import Registry, kind_of
 from .task import FunctionTask
 
@@ -109,7 +108,7 @@ class TaskDecorator:
         **options: Any,
     ) -> Any:
         """Makes a function a task, or returns a decorator with these options."""
-        _check_names(options)
+        check_names(options, _OPTIONS, "a task")
         if fn is not None:
             return self._add(fn)
         return replace(
@@ -148,15 +147,3 @@ def _exception_types(retry_on: Any) -> tuple[type[BaseException], ...]:
                 " ConnectionError, or several in a list"
             )
     return classes
-
-
-def _check_names(options: Iterable[str]) -> None:
-    for name in options:
-        if name not in _OPTIONS:
-            near = get_close_matches(name, _OPTIONS, 2)
-            hint = (
-                f"did you mean {' or '.join(f'{one}=' for one in near)}?"
-                if near
-                else f"there are {', '.join(_OPTIONS)}"
-            )
-            raise TypeError(f"a task has no option {name}=: {hint}")

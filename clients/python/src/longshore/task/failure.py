@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from longshore.context import Context
 from longshore.duration import seconds
 from longshore.errors import BadPayload, Fatal, Retry
 
@@ -32,13 +33,22 @@ class Failure:
     counts: bool = True
 
 
-def classify(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> Failure:
-    """Returns what an exception of a task means for its job."""
+def classify(
+    error: BaseException,
+    retry_on: tuple[type[BaseException], ...],
+    context: Context | None = None,
+) -> Failure:
+    """Returns what an exception of a task means for its job, and for the attempt of the context."""
     if isinstance(error, Fatal):
         return Failure(error.code, text_of(error) or error.code, _traceback(error), retryable=False)
     if isinstance(error, Retry):
         retry_in = None if error.after is None else seconds(error.after)
-        return Failure("retry", text_of(error), None, True, retry_in, error.counts)
+        text = text_of(error)
+        if error.counts and context is not None and context.attempt >= context.max_attempts:
+            retries = context.max_attempts - 1
+            why = f"the task asked for a retry, but has none left (retries={retries})"
+            text = f"{why}: {error.message}" if error.message else why
+        return Failure("retry", text, None, True, retry_in, error.counts)
     if isinstance(error, BadPayload):
         return Failure("bad_payload", text_of(error), None, retryable=False)
     name, text = type(error).__name__, text_of(error)

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, cast
 
 from longshore.duration import Duration, seconds, to_json
+from longshore.outcome import parse_time
 
 if TYPE_CHECKING:
     from .call import Call
     from .task import Task
+
+
+#: Options of other libraries, and what they are called here.
+_OTHER_NAMES = {
+    "countdown": "delay",
+    "eta": "run_at",
+    "max_retries": "retries",
+    "task_id": "key",
+    "link": "then",
+}
+
+
+def check_names(given: Iterable[str], known: Sequence[str], of: str) -> None:
+    """Raises TypeError for an option that there is not, with the one that may be meant."""
+    for name in given:
+        if name not in known:
+            other = _OTHER_NAMES.get(name)
+            near = [other] if other in known else get_close_matches(name, known, 2)
+            hint = (
+                f"did you mean {' or '.join(f'{one}=' for one in near)}?"
+                if near
+                else f"there are {', '.join(known)}"
+            )
+            raise TypeError(f"{of} has no option {name}=: {hint}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +71,7 @@ class Options:
 
     queue: str | None = None
     delay: Duration | None = None
-    run_at: datetime | None = None
+    run_at: datetime | str | None = None
     priority: int | None = None
     key: str | None = None
     expires: Duration | datetime | None = None
@@ -62,6 +88,9 @@ class Options:
     def __post_init__(self) -> None:
         """Raises ValueError that names an option whose value cannot be used."""
         _check_retries(self.retries)
+        _check_run_at(self.run_at)
+        _check_metadata(self.metadata)
+        check_then(self.then)
         for name, duration in (("timeout", self.timeout), ("delay", self.delay)):
             try:
                 if duration is not None:
@@ -98,6 +127,9 @@ class Options:
         return _given(fields_of_submission)
 
 
+NAMES = tuple(field.name for field in fields(Options))
+
+
 def _check_retries(retries: Any) -> None:
     if retries is None:
         return
@@ -117,8 +149,33 @@ def _tags(tags: Sequence[str]) -> list[str]:
     return list(tags)
 
 
-def _time(time_at: datetime) -> str:
+def _check_run_at(run_at: Any) -> None:
+    if run_at is None or isinstance(run_at, datetime):
+        return
+    hint = "must be a datetime, or a text such as '2030-01-31T09:00:00Z'"
+    if not isinstance(run_at, str):
+        raise TypeError(f"run_at={run_at!r}: {hint}")
+    try:
+        parse_time(run_at)
+    except ValueError:
+        raise ValueError(f"run_at={run_at!r}: {hint}") from None
+
+
+def _check_metadata(metadata: Any) -> None:
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata={metadata!r}: must be a dict, such as {{'user': 17}}")
+
+
+def check_then(then: Any) -> None:
+    """Refuses what is neither a task nor a call. Both are defined in modules that import this."""
+    if then is not None and not hasattr(then, "to_follow_up") and not hasattr(then, "s"):
+        raise TypeError(f"then={then!r}: must be a task or a call of one, such as report.s()")
+
+
+def _time(time_at: datetime | str) -> str:
     """Returns a time in UTC. A time without a zone is a local time, as for `datetime.timestamp`."""
+    if isinstance(time_at, str):
+        time_at = cast(datetime, parse_time(time_at))
     return time_at.astimezone(timezone.utc).isoformat()
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from longshore.duration import Duration
 
 from .call import Call
-from .options import Backoff, Options
+from .options import NAMES, Backoff, Options, check_names
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Never, Self
 
     from longshore.client import Longshore
 
@@ -33,7 +33,7 @@ class Submittable:
         *,
         queue: str | None = None,
         delay: Duration | None = None,
-        run_at: datetime | None = None,
+        run_at: datetime | str | None = None,
         priority: int | None = None,
         key: str | None = None,
         expires: Duration | datetime | None = None,
@@ -46,6 +46,7 @@ class Submittable:
         then: Call[Any] | Task[..., Any] | None = None,
         callback: str | Mapping[str, Any] | None = None,
         truncate_result: bool | None = None,
+        **unknown: Never,
     ) -> Self:
         """Returns this task with other options: `task.options(delay="5m").submit(7)`.
 
@@ -53,6 +54,7 @@ class Submittable:
         the same job. `then` is submitted by the server when the job completes; its first free
         parameter receives the result.
         """
+        check_names(unknown, NAMES, "a submission")
         changes = Options(
             queue=queue,
             delay=delay,

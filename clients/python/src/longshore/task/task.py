@@ -170,9 +170,9 @@ class Task(Submittable, Generic[P, R_co]):
             ) from error
         return result
 
-    def classify(self, error: BaseException) -> Failure:
-        """Returns what an exception of the function means for the job."""
-        return classify(error, self.retry_on)
+    def classify(self, error: BaseException, context: Context | None = None) -> Failure:
+        """Returns what an exception of the function means for the job, and for this attempt."""
+        return classify(error, self.retry_on, context)
 
     def __repr__(self) -> str:
         return f"<Task {self.kind}>"

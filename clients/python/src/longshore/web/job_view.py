@@ -13,6 +13,7 @@ from ..duration import Duration
 from ..job import Job
 from .links import PREFIX, ViewLink, What, check_mounted, path_of
 from .markup import Markup, Shown, element, job_element
+from .mounts import full_prefix
 from .reading import PATIENCE, blank
 from .views import View, view_name
 
@@ -34,7 +35,8 @@ class JobView:
     - `sse`: show each change at once by server-sent events instead; needs no htmx.
     - `label`: name of the progress bar for screen readers.
     - `expires_in`: how long the page may read the job.
-    - `prefix`: that of `routes`, with the path of the application if it is mounted somewhere.
+    - `prefix`: that of `routes`. The path below which the application is mounted is found if the
+      routes come before that of the page; else it is a part of the prefix.
 
     FastHTML and Jinja (`{{ view }}`) take it as it is. `str()` returns its HTML. An `async def`
     handler writes `await JobView(job)`, so that the event loop does not wait for the token of the
@@ -58,8 +60,8 @@ class JobView:
         self._sse = sse
         self._label = label
         self._expires_in = expires_in
-        self._prefix = path_of(prefix)
-        check_mounted(self._prefix)
+        check_mounted(path_of(prefix))
+        self._prefix = full_prefix(path_of(prefix))
         self._token = "" if _in_event_loop() else job.token(expires_in)
 
     def __await__(self) -> Generator[Any, Any, JobView]:

@@ -18,6 +18,7 @@ from . import sse
 from .events import closed
 from .links import PLURALS, ViewLink
 from .markup import Shown, job_element
+from .mounts import FirstRoute
 from .problems import HEADERS, answer
 from .reading import blank, impatient, missing, show, shown
 from .relay import BatchEvents, with_token
@@ -47,7 +48,7 @@ def view_routes(ls: Longshore, prefix: str) -> list[Route]:
         headers = {"Cache-Control": "public, max-age=3600"}
         return Response(_SCRIPT, headers=headers, media_type="text/javascript")
 
-    routes = [Route(f"{prefix}/job_view.js", script)]
+    routes: list[Route] = [FirstRoute(f"{prefix}/job_view.js", script, prefix)]
     for plural in PLURALS.values():
         routes.append(Route(f"{prefix}/{plural}/{{id:int}}/view", with_token(fragment)))
         routes.append(Route(f"{prefix}/{plural}/{{id:int}}/stream", with_token(stream)))
@@ -58,6 +59,10 @@ def link_of(request: Request, token: str) -> ViewLink:
     """Return what the address of a request says, with the prefix under which it was asked for."""
     given = request.query_params
     prefix, plural, _, _ = request.url.path.rsplit("/", 3)
+    # A proxy may have taken this path away, which the browser needs.
+    root = str(request.scope.get("root_path", "")).rstrip("/")
+    if not prefix.startswith(root):
+        prefix = root + prefix
     return ViewLink(
         id=int(request.path_params["id"]),
         token=token,

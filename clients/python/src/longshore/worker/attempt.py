@@ -34,8 +34,8 @@ STOPPED = Outcome("stopped", b"{}", "stopped")
 
 def run(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
     """Run the function of a task in this thread."""
+    context = _context(job, reporter)
     try:
-        context = _context(job, reporter)
         args, kwargs = _arguments(job, task, context)
         with running(context), captured(reporter):
             value = task.fn(*args, **kwargs)
@@ -45,13 +45,13 @@ def run(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
     except Stopped:
         return STOPPED
     except BaseException as error:
-        return _failed(task, error)
+        return _failed(task, error, context)
 
 
 async def arun(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
     """Run the coroutine function of a task on the running event loop."""
+    context = _context(job, reporter)
     try:
-        context = _context(job, reporter)
         args, kwargs = _arguments(job, task, context)
         with running(context), captured(reporter):
             value = task.fn(*args, **kwargs)
@@ -62,7 +62,7 @@ async def arun(job: LeasedJob, task: AnyTask, reporter: Reporter) -> Outcome:
     except BaseException as error:
         if reporter.stop_reason() is not None and _is_cancellation(error):
             return STOPPED
-        return _failed(task, error)
+        return _failed(task, error, context)
 
 
 def broken(error: BaseException) -> Outcome:
@@ -127,9 +127,9 @@ def _completed(task: AnyTask, value: Any) -> Outcome:
     return Outcome("complete", fields, "completed")
 
 
-def _failed(task: AnyTask, error: BaseException) -> Outcome:
+def _failed(task: AnyTask, error: BaseException, context: Context) -> Outcome:
     try:
-        return failed(task.classify(error))
+        return failed(task.classify(error, context))
     except Exception as second:  # of an attribute that the task has changed, for example
         message = f"{type(error).__name__}, which cannot be reported: {text_of(second)}"
         retryable = isinstance(error, task.retry_on)

@@ -230,7 +230,8 @@ class Engine:
         self._stopping.set()
         await self._polling.stop()
         if self._leases:
-            log.info("waiting up to %g s for %d jobs", self._settings.grace, len(self._leases))
+            jobs = "1 job" if len(self._leases) == 1 else f"{len(self._leases)} jobs"
+            log.warning("waiting up to %g s for %s", self._settings.grace, jobs)
         if not await self._until_ended(self._settings.grace):
             for lease in list(self._leases.values()):
                 lease.stop("drain")

@@ -1,5 +1,6 @@
 """The options of the decorator."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -28,6 +29,48 @@ def test_a_wrong_option_is_named_at_the_decoration(
 ) -> None:
     with pytest.raises(error, match=message):
         Longshore().task(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"countdown": 5},
+            TypeError,
+            r"a submission has no option countdown=: did you mean delay=",
+        ),
+        ({"eta": 5}, TypeError, "did you mean run_at="),
+        ({"delays": 5}, TypeError, "did you mean delay="),
+        ({"run_at": "tomorrow"}, ValueError, "run_at='tomorrow': must be a datetime, or a text"),
+        ({"run_at": date(2030, 1, 1)}, TypeError, "must be a datetime, or a text such as"),
+        ({"then": "x"}, TypeError, r"then='x': must be a task or a call of one, such as rep"),
+        ({"metadata": [1]}, TypeError, r"metadata=\[1\]: must be a dict"),
+    ],
+)
+def test_a_wrong_option_of_a_submission_is_explained(
+    ls: Longshore, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    @ls.task
+    def work() -> None: ...
+
+    with pytest.raises(error, match=message):
+        work.options(**options)
+
+
+def test_a_wrong_then_of_a_batch_is_explained(ls: Longshore) -> None:
+    with pytest.raises(TypeError, match="then='x': must be a task or a call"):
+        ls.batch([], then="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_the_start_may_be_a_text(ls: Longshore) -> None:
+    @ls.task
+    def work() -> None: ...
+
+    for text in ("2030-01-31T09:00:00Z", "2030-01-31T10:00:00+01:00"):
+        job = work.options(run_at=text).submit()
+        assert job.state == "scheduled"
+        assert job.to_dict()["run_at"].startswith("2030-01-31T09:00:00")
+    assert work.options(run_at="2030-01-01").submit().state == "scheduled"
 
 
 def test_retry_on_takes_any_iterable_of_exception_classes(ls: Longshore) -> None:

@@ -125,7 +125,7 @@ def test_wrong_calls_are_errors_of_types() -> None:
         load.submit(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         load.submit()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         load.submit(Row(1), size=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-        load.options(queues="a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        load.options(queues="a")  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue]
         ls.chat.submit("hi")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
         ls.task(retry=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from longshore._http import Session
+from longshore._version import version
+from longshore.duration import seconds
 from longshore.errors import LongshoreError
 from longshore.worker.worker import Worker
 
@@ -49,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     logging.getLogger("httpcore2").setLevel(logging.INFO)
     _use_server_of(app, options)
+    if not app.url.startswith(("http://", "https://")):
+        print(  # noqa: T201
+            f"longshore-worker: the address {app.url!r} must start with http:// or https://, such"
+            " as http://127.0.0.1:7373",
+            file=sys.stderr,
+        )
+        return 2
     code = _run(app, options)
     _end_soon(code)
     return code
@@ -67,7 +77,8 @@ def _run(app: Longshore, options: argparse.Namespace) -> int:
             name=options.name,
         )
     except ValueError as error:
-        print(f"longshore-worker: --{error}", file=sys.stderr)  # noqa: T201
+        option = str(error).replace("queues:", "queue:", 1)
+        print(f"longshore-worker: --{option}", file=sys.stderr)  # noqa: T201
         return 2
     if not app.tasks:
         print(f"longshore-worker: {options.application} has no tasks", file=sys.stderr)  # noqa: T201
@@ -119,18 +130,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--grace",
-        type=float,
+        type=_duration,
         default=25.0,
-        metavar="SECONDS",
-        help="time for running jobs to end after a signal; default: 25",
+        metavar="DURATION",
+        help="time for running jobs to end after a signal, such as 25 or 1m; default: 25 seconds",
     )
     add(
         "--lease",
-        type=float,
+        type=_duration,
         default=30.0,
-        metavar="SECONDS",
-        help="time after which the server gives the jobs of a silent worker to others; default: 30",
+        metavar="DURATION",
+        help="time after which the server gives the jobs of a silent worker to others; default: 30"
+        " seconds",
     )
+    add("--version", action="version", version=f"longshore-worker {version()}")
     add("--name", help="name of the worker, for people; default: host name and process id")
     add("--url", help="address of the server; default: LONGSHORE_URL")
     add(
@@ -152,6 +165,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--is-reloaded", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _duration(text: str) -> float:
+    """Return a duration of the command line in seconds."""
+    try:
+        return seconds(float(text) if re.fullmatch(r"[+-]?[0-9.]+", text) else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _set_environment(options: argparse.Namespace) -> None:

@@ -238,7 +238,8 @@ class Reports:
             self._unanswered -= 1
             log.warning("%s %s, but its lease was lost before: not accepted", lease, report.summary)
         else:
-            self._refused(report, Answer(entry.status, dumps({"detail": entry.detail})))
+            problem = {"type": "urn:longshore:problem:report", "detail": entry.detail}
+            self._refused(report, Answer(entry.status, dumps(problem)))
 
     def _renewed(self, lease: Lease, entry: Entry, sent_at: float) -> None:
         if entry.status == 200:

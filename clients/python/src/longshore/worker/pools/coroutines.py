@@ -60,7 +60,7 @@ class CoroutinePool:
 
     def _begin(self, lease: Lease, task: AnyTask) -> None:
         lease.has_begun = True
-        steps = Steps(arun(lease.job, task, lease), lease.stop_reason)
+        steps = Steps(partial(arun, lease.job, task, lease), lease.stop_reason)
         coroutine = steps.run()
         try:
             attempt = self._loop.create_task(coroutine, name=f"longshore job {lease.job.id}")

@@ -19,9 +19,9 @@ class Steps(Generic[R]):
     """
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, R], stop_reason: Callable[[], object]
+        self, begin: Callable[[], Coroutine[Any, Any, R]], stop_reason: Callable[[], object]
     ) -> None:
-        self._coroutine = coroutine
+        self._begin = begin
         self._stop_reason = stop_reason
         #: Whether the coroutine was cancelled: it is cancelled once.
         self.is_stopped = False
@@ -31,22 +31,23 @@ class Steps(Generic[R]):
         return await self
 
     def __await__(self) -> Generator[Any, Any, R]:
-        step = partial(self._coroutine.send, None)
+        coroutine = self._begin()
+        step = partial(coroutine.send, None)
         while True:
             if self._is_over():
-                step = partial(self._coroutine.throw, asyncio.CancelledError())
+                step = partial(coroutine.throw, asyncio.CancelledError())
             try:
                 awaited = step()
             except StopIteration as end:
                 result: R = end.value
                 return result
             try:
-                step = partial(self._coroutine.send, (yield awaited))
+                step = partial(coroutine.send, (yield awaited))
             except GeneratorExit:
-                self._coroutine.close()
+                coroutine.close()
                 raise
             except BaseException as error:
-                step = partial(self._coroutine.throw, error)
+                step = partial(coroutine.throw, error)
 
     def _is_over(self) -> bool:
         """Return whether the coroutine is to be cancelled before the next step."""
