@@ -56,7 +56,6 @@ pub(crate) use handle::size::{ByteShare, SizePermit};
 pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight, ChangeNotes};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
-pub(crate) use lease::kinds::bounded_list;
 pub use lease::{LeaseActionResult, LeaseReportResult, LeaseWatchResult};
 pub use operations::batches::MAX_RESULTS;
 pub use operations::deliveries::MAX_DELIVERIES;

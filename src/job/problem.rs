@@ -2,6 +2,7 @@
 
 pub mod adapter;
 mod bounded_error;
+pub mod bounded_list;
 pub mod encoding;
 pub(crate) mod repair;
 mod list;

@@ -13,8 +13,9 @@ use crate::cli::server::{guard, orphans};
 use crate::config::{Config, ListenAddress};
 use crate::executor::Guard;
 use crate::http::{self, SocketFile, TlsFiles};
+use crate::job::problem::bounded_list::bounded_list;
 use crate::pages;
-use crate::server::{Builder, Server, StartError, bounded_list};
+use crate::server::{Builder, Server, StartError};
 
 /// Maximum length of the list of kinds in the log, in bytes.
 const MAX_KINDS_BYTES: usize = 1_024;
