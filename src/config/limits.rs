@@ -170,3 +170,32 @@ impl Limits {
         problems
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn webhooks_have_half_of_the_async_lane_and_a_host_half_of_its_group() {
+        for (async_, all, of_group, of_host) in [
+            (1, 1, 1, 1),
+            (3, 1, 1, 1),
+            (4, 2, 2, 1),
+            (8, 4, 2, 1),
+            (31, 15, 2, 1),
+            (64, 32, 2, 1),
+            (512, 256, 16, 8),
+            (20_000, 10_000, 625, 312),
+        ] {
+            let lanes = Lanes { async_, ..Lanes::default() };
+            assert_eq!(lanes.share_of_callbacks(), all, "{async_}");
+            assert_eq!(lanes.callbacks_per_group(), of_group, "{async_}");
+            assert_eq!(lanes.callbacks_per_host(), of_host, "{async_}");
+            let queue: QueueName = CALLBACK_QUEUE.parse().unwrap();
+            assert_eq!(lanes.share_of(&queue), all.min(lanes.share_of_async()), "{async_}");
+        }
+        let small = Lanes { queue_share: 0.1, ..Lanes::default() };
+        assert_eq!(small.share_of(&CALLBACK_QUEUE.parse().unwrap()), 51);
+        assert_eq!(Lanes::default().share_of(&QueueName::default()), 384);
+    }
+}

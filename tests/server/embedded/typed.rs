@@ -234,4 +234,10 @@ async fn defaults_of_an_unknown_kind_and_invalid_defaults_stop_the_start() {
         start_error("divide", defaults),
         "the defaults of the kind divide are invalid: /max_attempts: must be between 1 and 1000"
     );
+    let queue = Some("callbacks".parse().unwrap());
+    assert_eq!(
+        start_error("divide", KindDefaults { queue, ..KindDefaults::default() }),
+        "the defaults of the kind divide are invalid: \
+         /queue: is reserved for the deliveries of webhooks; use another queue"
+    );
 }
