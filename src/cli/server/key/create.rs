@@ -21,8 +21,8 @@ The first key must have the scope admin, no queue pattern and no expiry: from th
 needs a key.
 
 Examples:
-  (umask 077; longshore key create ops --scope admin > ops.key)
   longshore key create shop --scope submit --scope read --queue 'shop.*'
+  (umask 077; longshore key create ops --scope admin > ops.key)
   longshore key create worker --scope work --queue render --expires 90d --json
   longshore key create ops --scope admin --database /var/lib/longshore/jobs.db")]
 pub(super) struct CreateArgs {
