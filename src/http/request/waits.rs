@@ -1,6 +1,7 @@
 //! Which requests may wait for something else than the store, and so must end when their key does.
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 
 use crate::api::routes::RouteName;
 use crate::http::request::auth::target::Target;
@@ -37,8 +38,14 @@ const WRITES: [RouteName; 24] = [
     RouteName::DeleteWebhookSecret,
 ];
 
-/// Returns whether a request may wait, as every request may that is not a plain write.
+/// Returns whether a request may wait, as every request may that is not a plain write. Those of the pages are: each
+/// form does one thing and shows what became of it.
 pub(super) fn may_wait(request: &ServiceRequest) -> bool {
+    // Decoded, as the router sees it.
+    let is_form = !request.match_info().as_str().starts_with("/v1/");
+    if is_form && request.method() == Method::POST {
+        return false;
+    }
     request.method().is_safe()
         || !request.query_string().is_empty()
         || request.headers().contains_key(prefer::PREFER)
@@ -48,11 +55,13 @@ pub(super) fn may_wait(request: &ServiceRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::routes::{Method, ROUTES};
+    use crate::api::routes::{self, ROUTES};
 
     #[test]
     fn every_change_is_a_write_or_known_to_wait() {
-        let is_change = |method| matches!(method, Method::Post | Method::Patch | Method::Delete);
+        let is_change = |method| {
+            matches!(method, routes::Method::Post | routes::Method::Patch | routes::Method::Delete)
+        };
         let changes = ROUTES.iter().filter(|route| is_change(route.method));
         let waits = changes.map(|route| route.name).filter(|name| !WRITES.contains(name));
         let expected = [

@@ -29,6 +29,10 @@ impl Handle {
     /// Makes a token with which a browser may read one job and its events, without a key. It ends with the key
     /// of the principal. It is valid for `validity`, or for one hour.
     ///
+    /// A token of a handle without a key, such as that of the application itself, is refused over HTTP once requests
+    /// need a key. Make it with a handle that acts for a key then: [`Handle::acting_for`] with a principal whose
+    /// `key` is the id of that key.
+    ///
     /// # Errors
     /// Returns [`Error::Refused`] if the job does not exist, and [`Error::Invalid`] if the validity is not
     /// between 1 s and 7 d.

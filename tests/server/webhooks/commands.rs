@@ -76,7 +76,7 @@ fn secrets_are_managed_in_the_database_of_a_server_that_does_not_run() {
     assert_eq!(list(&server)[0]["name"], "mail");
     // Now a server holds the database.
     let held = run(&["list"], place);
-    assert!(stderr(&held).contains("another process serves"), "{}", stderr(&held));
+    assert!(stderr(&held).contains("a server uses the database"), "{}", stderr(&held));
 }
 
 #[test]

@@ -163,10 +163,20 @@ def test_an_addition_that_is_repeated_adds_nothing(
     assert [job.id for job in other.add([double.s(1)], key="b")] == [2]
     for _ in range(2):
         assert [job.id for job in other.add([double.s(0)], key="a")] == [1]
-    batch.close()
     hand.run("double", twice, 2)
-    assert list(other.results()) == [0, 2]
-    assert [job.id for job in other.jobs] == [1, 2]
+    results = other.results()
+    assert [next(results), next(results)] == [0, 2]
+    # Learns only now of a job before those that it has read.
+    late = ls.get_batch(batch.id)
+    late.add([double.s(1)], key="b")
+    late_results = late.results()
+    assert [next(late_results), next(late_results)] == [0, 2]
+    late.add([double.s(0)], key="a")
+    late.add([double.s(2)], key="c")
+    hand.run("double", twice, 1)
+    batch.close()
+    assert (list(results), list(late_results)) == ([4], [4])
+    assert [job.id for job in late.jobs] == [1, 2, 3]
 
 
 def test_more_than_ten_thousand_calls_are_one_batch(

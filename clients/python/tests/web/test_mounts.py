@@ -61,7 +61,7 @@ def outside(ls: Longshore) -> Any:
 
 
 def fast_html(ls: Longshore) -> Any:
-    inner = fasthtml.FastHTML(routes=[*routes(ls), *pages(ls)])
+    inner = fasthtml.FastHTML(secret_key="test", routes=[*routes(ls), *pages(ls)])
     return Starlette(routes=[Mount("/app", inner)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -36,7 +36,7 @@ class Pages:
         self._path = f"/v1/batches/{batch_id}"
         self._id = batch_id
         self._known_ids = known_ids
-        self._read_of_known = 0
+        self._last_id = 0
         self._is_open = is_open
         self._is_over = False
         self._is_complete = False
@@ -80,11 +80,12 @@ class Pages:
 
     def _deleted_before(self, job_id: int | None) -> list[dict[str, Any]]:
         """Returns the known jobs between the last one read and this one, or the end."""
-        known, start = self._known_ids, self._read_of_known
-        end = len(known) if job_id is None else bisect_left(known, job_id, start)
-        is_known = end < len(known) and known[end] == job_id
-        self._read_of_known = end + 1 if is_known else end
-        return [{"id": deleted, "state": DELETED} for deleted in known[start:end]]
+        # By id, because a repeated addition may add ids before those that were read.
+        start = bisect_right(self._known_ids, self._last_id)
+        end = None if job_id is None else bisect_left(self._known_ids, job_id)
+        deleted = self._known_ids[start:end]
+        self._last_id = job_id or max([self._last_id, *deleted])
+        return [{"id": one, "state": DELETED} for one in deleted]
 
     def _place(self) -> dict[str, str | int]:
         return {"after": self._after, "limit": self._limit}

@@ -195,7 +195,8 @@ class Reports:
         that it cannot take is alone and waits alone.
         """
         self._failures += 1
-        is_away = answer.status in (0, 429, 503, 507)
+        # A proxy before a server that is away answers with 502 or 504.
+        is_away = answer.status in (0, 429, 502, 503, 504, 507)
         if is_away:
             seconds = pause(self._failures, answer.retry_after, LONGEST_REPORT_PAUSE)
         else:
