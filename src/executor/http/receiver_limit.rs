@@ -23,10 +23,13 @@ const MIN_PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause, however many deliveries of the host are deferred.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
 
+/// Number of hosts from which on those are forgotten to which no delivery runs or returns.
+const MAX_IDLE_HOSTS: usize = 1_024;
+
 /// Limits the deliveries that run at once to each host.
 pub(super) struct ReceiverLimit {
     max: u32,
-    /// The hosts that are called now.
+    /// The hosts that are called now, or to which deliveries return.
     hosts: Mutex<HashMap<String, Host>>,
 }
 
@@ -36,6 +39,13 @@ struct Host {
     is_slow: bool,
     /// Time at which the delivery that was deferred last returns.
     returns_at: Instant,
+}
+
+impl Host {
+    /// Returns whether a delivery runs or waits, each of which holds another reference, or deliveries are to return.
+    fn is_needed(&self, now: Instant) -> bool {
+        Arc::strong_count(&self.calls) > 1 || self.returns_at > now
+    }
 }
 
 /// Right to call a host, until it is dropped.
@@ -104,9 +114,11 @@ impl Drop for ReceiverPermit<'_> {
         if has_called {
             host.is_slow = false;
         }
-        // A delivery that runs or waits holds another reference.
-        if Arc::strong_count(&host.calls) == 1 {
+        let now = Instant::now();
+        if !host.is_needed(now) {
             hosts.remove(&self.host);
+        } else if hosts.len() > MAX_IDLE_HOSTS {
+            hosts.retain(|_, host| host.is_needed(now));
         }
     }
 }
@@ -135,7 +147,11 @@ mod tests {
         drop(first);
         assert!(limit.admit("a").await.is_ok());
         drop(second);
-        assert!(limit.lock().is_empty());
+        let is_kept = limit.lock().get("a").is_some_and(|host| host.returns_at > now);
+        assert!(is_kept, "the next one that is deferred returns after the others");
+        drop(limit.admit("b").await);
+        let is_kept = limit.lock().contains_key("b");
+        assert!(!is_kept, "nothing returns to it");
     }
 
     #[actix_web::test]

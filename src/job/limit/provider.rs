@@ -6,8 +6,8 @@
 //! round of calls. For example, after a pause with calls of one second: 1, 2, 4, 8 ... calls run at once.
 //! A call that takes long holds back no others: the number doubles after five seconds in any case.
 //! A provider has recovered when all of its jobs may run at once. Its next refusal begins a new pause.
-//! A provider that was never called, or has recovered, starts with 16 calls at once. The number doubles every 25 ms, in
-//! the hour after a pause every 500 ms, until a refusal, so fewer calls of a burst of jobs meet the same refusal.
+//! A provider that was never called, or has recovered, starts with 16 calls at once. The number doubles every 25 ms, or
+//! after a pause every 500 ms, until a refusal, so fewer calls of a burst of jobs meet the same refusal.
 
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Time after a pause in which its provider is still called with care.
 const MEMORY: Duration = Duration::from_secs(3600);
+
+/// Time after a pause in which a job may come back to try the provider: longer than a refused job steps aside.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Shortest first pause of a provider that asked for one. It doubles with each refused trial.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
@@ -116,7 +119,7 @@ impl ProviderState {
 
     /// Returns how many calls may start at `now`.
     pub fn room(&self, limits: ProviderLimits, now: Timestamp) -> Room {
-        if let Some(pause) = &self.pause
+        if let Some(pause) = self.recovery()
             && pause.until > now
         {
             return Room { jobs: 0, held: Some(Held::Pause(pause.until)) };
@@ -183,7 +186,9 @@ impl ProviderState {
         limits: ProviderLimits,
         now: Timestamp,
     ) -> Option<ProviderEvent> {
-        if self.pause.as_ref().is_some_and(|pause| pause.until > now) {
+        if self.recovery().is_some_and(|pause| pause.until > now)
+            || limits == ProviderLimits::NOT_CONFIGURED
+        {
             return None;
         }
         if let Some(pause) = &mut self.pause {
@@ -194,7 +199,8 @@ impl ProviderState {
         self.end_trial(limits, now)
     }
 
-    /// Ends a pause that is over if the provider has no job left to try it with, and forgets one that was long ago.
+    /// Ends a pause that was over a minute ago if the provider has no job left to try it with, and forgets one that was
+    /// long ago. Jobs that have stepped aside come back within that minute.
     pub fn forget_pause(&mut self, now: Timestamp) -> Option<ProviderEvent> {
         let is_idle = self.running == 0 && self.queued == 0;
         let pause = self.pause.as_mut()?;
@@ -202,7 +208,7 @@ impl ProviderState {
             self.pause.take_if(|pause| now.since(pause.until) > MEMORY);
             return None;
         }
-        if !is_idle || pause.until > now {
+        if !is_idle || pause.until.plus(PATIENCE) > now {
             return None;
         }
         pause.is_over = true;
@@ -312,8 +318,8 @@ mod tests {
         provider.refuse(Span::from_secs(1), &error(), at(0));
         assert_eq!(provider.forget_pause(at(1_000)), None);
         provider.queued = 0;
-        assert_eq!(provider.forget_pause(at(999)), None);
-        assert_eq!(provider.forget_pause(at(1_000)), Some(ProviderEvent::Untried));
+        assert_eq!(provider.forget_pause(at(60_999)), None);
+        assert_eq!(provider.forget_pause(at(61_000)), Some(ProviderEvent::Untried));
         assert_eq!((provider.trial, provider.recovery()), (Some(FIRST_TRIAL), None));
     }
 

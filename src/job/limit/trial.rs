@@ -53,8 +53,8 @@ impl ProviderState {
     /// refusal.
     pub fn grow_trial(&mut self, limits: ProviderLimits, now: Timestamp) {
         let older = self.pause.as_ref().map_or(0, |pause| pause.older);
-        let is_paused = self.pause.as_ref().is_some_and(|pause| pause.until > now);
-        if self.trial.is_none() || is_paused {
+        let is_paused = self.recovery().is_some_and(|pause| pause.until > now);
+        if self.trial.is_none() || is_paused || limits == ProviderLimits::NOT_CONFIGURED {
             return;
         }
         if self.running > older && self.trial_since.is_none() {

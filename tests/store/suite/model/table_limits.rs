@@ -186,6 +186,8 @@ impl Model {
                 Some(name) if deferral.is_of_provider => {
                     let refused = &mut self.providers.get_mut(&name).unwrap().refused;
                     refused.push((deferral.retry_in, deferral.error.clone()));
+                    let until = self.paused_state(&name).recovery().unwrap().until;
+                    deferral.retry_in = deferral.retry_in.max(Span::new(until.since(self.now)));
                 }
                 Some(_) => {}
             }

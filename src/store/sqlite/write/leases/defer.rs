@@ -92,9 +92,11 @@ impl CommitGroup<'_> {
         if !deferral.is_of_provider {
             return Ok(Cow::Borrowed(outcome));
         }
-        let retry_in = deferral.retry_in.min(attempt.backoff.max_retry_after);
+        let mut retry_in = deferral.retry_in.min(attempt.backoff.max_retry_after);
         if let Some(provider) = &location.provider {
             self.changes.push_refused(provider.clone(), retry_in, deferral.error.clone());
+            // The provider's own pause may be longer, and a job that steps aside must come back after it.
+            retry_in = self.provider_pause(provider)?.map_or(retry_in, |pause| retry_in.max(pause));
         }
         let is_of_provider = location.provider.is_some();
         let deferral = Deferral { is_of_provider, retry_in, ..(**deferral).clone() };

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::submission::on_end::callback;
-use crate::job::{JobId, ProviderName, State, Timestamp};
+use crate::job::{JobId, ProviderName, Span, State, Timestamp};
 use crate::job::limit::Room;
 use crate::job::limit::provider::{FIRST_TRIAL, ProviderLimits, ProviderState};
 use crate::store::group::impossible::ImpossibleRows;
@@ -196,15 +196,33 @@ impl CommitGroup<'_> {
         name: &ProviderName,
     ) -> Result<(Room, bool), TransactionError> {
         let limits = self.provider_limits(name);
-        let Some((_, mut state)) = self.find_provider(name)? else {
+        let Some(state) = self.refused_provider(name)? else {
             return Ok((Room::UNLIMITED, false));
         };
+        Ok((state.room(limits, self.now), state.recovery().is_some()))
+    }
+
+    /// Returns how long a provider still pauses, if it does.
+    pub(super) fn provider_pause(
+        &mut self,
+        name: &ProviderName,
+    ) -> Result<Option<Span>, TransactionError> {
+        let state = self.refused_provider(name)?;
+        let pause = state.as_ref().and_then(|state| state.recovery());
+        Ok(pause.map(|pause| Span::new(pause.until.since(self.now))))
+    }
+
+    /// Returns a provider with the pauses that were asked for in this group, which are stored at its end.
+    fn refused_provider(
+        &mut self,
+        name: &ProviderName,
+    ) -> Result<Option<ProviderState>, TransactionError> {
+        let Some((_, mut state)) = self.find_provider(name)? else { return Ok(None) };
         state.running = self.changes.running_of_provider(name, state.running);
-        // A pause that was asked for in this group is stored at its end.
         for (retry_in, error) in self.changes.refused_by(name) {
             state.refuse(retry_in, error, self.now);
         }
-        Ok((state.room(limits, self.now), state.recovery().is_some()))
+        Ok(Some(state))
     }
 
     /// Records that calls of a provider start.
