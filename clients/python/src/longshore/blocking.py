@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .duration import Duration
 from .errors import LongshoreError
 
 _PACKAGE = str(Path(__file__).resolve().parent)
@@ -21,6 +22,15 @@ class Work(NamedTuple):
 
     kind: str
     queue: str
+    #: The name of the worker that runs it now.
+    worker: str | None = None
+
+    @classmethod
+    def of(cls, job: Mapping[str, Any]) -> Work:
+        """Return that of a job as the server describes it."""
+        # A job that waits for its next attempt has the name of its last worker.
+        worker = job.get("worker") if job["state"] == "running" else None
+        return cls(job["kind"], job["queue"], worker)
 
 
 class Host(NamedTuple):
@@ -46,20 +56,26 @@ def remove_host(host: Host) -> None:
     _hosts.remove(host)
 
 
-def check(call: str, what: str, instead: str, left: Callable[[], Iterable[Work]]) -> None:
+def check(
+    call: str,
+    what: str,
+    instead: str,
+    left: Callable[[], Iterable[Work]],
+    timeout: Duration | None = None,
+) -> None:
     """Look at a call that is about to wait here for jobs, outside of a coroutine.
 
-    Raises `LongshoreError` if the event loop that would be blocked has to run one of the jobs that
-    are `left`. Warns about any other event loop, once for each place in the program.
+    Raises `LongshoreError` if the call has no timeout and blocks the event loop that may have to
+    run one of the jobs that are `left`. Warns otherwise, once for each place in the program.
     """
     loop = _running_loop()
     if loop is None:
         return
     hosts = [host for host in _hosts if host.loop is loop]
-    work = list(left()) if hosts else []
-    if any(host.runs(one) for host in hosts for one in work):
+    work = left() if hosts and timeout is None else ()
+    if any(host.runs(one) for one in work for host in hosts):
         raise LongshoreError(
-            f"{call}() would wait for ever: it blocks the event loop on which the worker of this"
+            f"{call}() may wait for ever: it blocks the event loop on which the worker of this"
             f" program has to run {what}. Write `{instead}`"
         )
     place = _place()
@@ -67,10 +83,11 @@ def check(call: str, what: str, instead: str, left: Callable[[], Iterable[Work]]
     if place not in _warned and "ipykernel" not in sys.modules:
         _warned.add(place)
         _log.warning(
-            "%s: %s() blocks the event loop until %s has ended: write `%s` in an `async def`",
+            "%s: %s() blocks the event loop until %s has ended%s: write `%s` in an `async def`",
             place,
             call,
             what,
+            "" if timeout is None else ", or for its timeout",
             instead,
         )
 

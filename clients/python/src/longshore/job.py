@@ -155,7 +155,7 @@ class Job(Generic[R_co]):
         Raises `JobFailed`, `JobCancelled`, or `WaitTimeout` if it is not final within the
         timeout.
         """
-        self._check_blocking("result", "await job")
+        self._check_blocking("result", "await job", timeout)
         return self._app.session.run(self._result(timeout))
 
     async def aresult(self, timeout: Duration | None = None) -> R_co:
@@ -167,7 +167,7 @@ class Job(Generic[R_co]):
 
     def wait(self, timeout: Duration | None = None) -> Job[R_co]:
         """Waits for the end of the job and returns this handle. Raises `WaitTimeout`."""
-        self._check_blocking("wait", "await job.await_()")
+        self._check_blocking("wait", "await job.await_()", timeout)
         return self._app.session.run(self._wait(timeout))
 
     async def await_(self, timeout: Duration | None = None) -> Job[R_co]:
@@ -198,14 +198,14 @@ class Job(Generic[R_co]):
         self._check_blocking("events", "async for event in job.aevents()")
         return events(self._app.session, self._stream(after))
 
-    def _check_blocking(self, call: str, instead: str) -> None:
+    def _check_blocking(self, call: str, instead: str, timeout: Duration | None = None) -> None:
         """Looks at a call that waits here for the end of the job."""
         if not self._has_result():
-            blocking.check(call, f"job {self.id}", instead, self._left)
+            blocking.check(call, f"job {self.id}", instead, self._left, timeout)
 
     def _left(self) -> list[blocking.Work]:
         self.refresh()
-        return [] if self.is_final else [blocking.Work(self.kind, self.queue)]
+        return [] if self.is_final else [blocking.Work.of(self._data)]
 
     def aevents(self, after: str | None = None) -> AsyncIterator[Event]:
         """Like `events`, on the running event loop."""

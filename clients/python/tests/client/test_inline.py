@@ -316,6 +316,22 @@ def test_what_the_server_refuses_is_refused_inline(
             ls.batch([work.s(2)], key="b")
 
 
+@pytest.mark.parametrize("is_inline", [True, False])
+def test_the_queue_of_webhooks_is_reserved(longshore_server: Server, is_inline: bool) -> None:
+    ls = longshore_server.client
+
+    @ls.task(queue="callbacks")
+    def work(n: int = 0) -> int:
+        return n
+
+    with ls.inline() if is_inline else nullcontext():
+        with pytest.raises(Refused, match="/queue: is reserved for the deliveries of webhooks"):
+            work.submit(1)
+        with pytest.raises(Refused, match="/then/queue: is reserved for the deliveries"):
+            work.options(queue="mine", then=work.s()).submit(1)
+        assert work.options(queue="callbacks.mine").submit(1).queue == "callbacks.mine"
+
+
 def test_the_client_is_connected_again_afterwards(ls: Longshore) -> None:
     session = ls.session
     with pytest.raises(RuntimeError), ls.inline():

@@ -83,10 +83,11 @@ async def asleep(seconds: float) -> str:
 
 
 @ls.task(retries=3, backoff=0.05)
-async def aeffect(seconds: float) -> int:
-    """Have an effect at the end, without a look at whether the job is to stop."""
+async def aeffect(gate: str) -> int:
+    """Have an effect once a file exists, without a look at whether the job is to stop."""
     effect("aeffect begin")
-    await asyncio.sleep(seconds)
+    while not Path(gate).exists():  # noqa: ASYNC110, ASYNC240
+        await asyncio.sleep(0.01)
     effect(f"aeffect end {current().attempt}")
     return current().attempt
 

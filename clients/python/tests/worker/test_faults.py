@@ -62,12 +62,14 @@ def test_a_task_stops_after_its_worker_was_suspended_past_the_lease(
 
 
 def test_a_coroutine_has_no_effect_after_its_worker_was_suspended_past_the_lease(
-    program: Start, sample: Longshore
+    program: Start, sample: Longshore, tmp_path: Path
 ) -> None:
     worker = program("--lease", "2")
-    jobs = [tasks.aeffect.submit(1.5) for _ in range(20)]
+    gate = tmp_path / "gate"
+    jobs = [tasks.aeffect.submit(str(gate)) for _ in range(20)]
     worker.until_effect("aeffect begin", 20)
     worker.send(signal.SIGSTOP)
+    gate.touch()
     for job in jobs:
         eventually(lambda: run_of(sample, job.id)["state"] != "running", "it has expired")  # noqa: B023
     worker.send(signal.SIGCONT)

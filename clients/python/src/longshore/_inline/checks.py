@@ -10,6 +10,7 @@ from longshore.codec import is_list, is_object
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME_RULE = "must be 1 to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or a digit"
+_CALLBACK_QUEUE = "callbacks"
 
 
 def faults(body: Any) -> list[dict[str, str]]:
@@ -27,6 +28,9 @@ def _job_faults(job: dict[str, Any], pointer: str) -> Iterator[dict[str, str]]:
     queue, priority = job.get("queue", "default"), job.get("priority", 0)
     if not isinstance(queue, str) or not _NAME.fullmatch(queue):
         yield {"pointer": f"{pointer}/queue", "detail": _NAME_RULE}
+    elif queue == _CALLBACK_QUEUE:
+        detail = "is reserved for the deliveries of webhooks; use another queue"
+        yield {"pointer": f"{pointer}/queue", "detail": detail}
     if isinstance(priority, bool) or not isinstance(priority, int):
         yield {"pointer": f"{pointer}/priority", "detail": "must be a whole number"}
     elif not -100 <= priority <= 100:

@@ -13,7 +13,7 @@ from longshore.errors import JobError
 from longshore.job import Job
 from longshore.outcome import parse_time
 
-from .core import Core, check_errors
+from .core import LEFT, Core, check_errors
 from .counts import Counts
 from .pieces import Decoders
 
@@ -123,7 +123,7 @@ class Batch(Generic[R]):
         return self._results(errors, timeout)
 
     def _results(self, errors: str, timeout: Duration | None) -> Iterator[Any]:
-        self._check_blocking("results", "async for result in batch.aresults()")
+        self._check_blocking("results", "async for result in batch.aresults()", timeout)
         reader = self._core.pages(timeout)
         while page := self._app.session.run(reader.next()):
             for row in page:
@@ -174,7 +174,7 @@ class Batch(Generic[R]):
 
     def wait(self, timeout: Duration | None = None) -> Counts:
         """Waits for the end of the batch and returns its counts. Raises `WaitTimeout`."""
-        self._check_blocking("wait", "await batch.await_()")
+        self._check_blocking("wait", "await batch.await_()", timeout)
         return self._app.session.run(self._core.wait(timeout))
 
     async def await_(self, timeout: Duration | None = None) -> Counts:
@@ -200,14 +200,18 @@ class Batch(Generic[R]):
         self._check_blocking("events", "async for event in batch.aevents()")
         return events(self._app.session, self._core.stream(after, jobs))
 
-    def _check_blocking(self, call: str, instead: str) -> None:
+    def _check_blocking(self, call: str, instead: str, timeout: Duration | None = None) -> None:
         """Looks at a call that waits here for the end of the batch."""
         if self._core.data["finished_at"] is None:
-            blocking.check(call, f"batch {self.id}", instead, self._left)
+            blocking.check(call, f"batch {self.id}", instead, self._left, timeout)
 
-    def _left(self) -> Iterable[blocking.Work]:
-        self.refresh()
-        return [] if self._core.data["finished_at"] else self._core.work()
+    def _left(self) -> Iterator[blocking.Work]:
+        for state in LEFT if self._core.may_list else ():
+            cursor: str | None = ""
+            while cursor is not None:
+                page = self._app.session.run(self._core.page(cursor, state))
+                yield from map(blocking.Work.of, page["jobs"])
+                cursor = page["next_cursor"]
 
     def aevents(self, after: str | None = None, *, jobs: bool = False) -> AsyncIterator[Event]:
         """Like `events`, on the running event loop."""

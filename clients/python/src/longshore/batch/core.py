@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from longshore._http import Operation, Request, key_header, random_key
 from longshore._http.deadline import Deadline
 from longshore._http.events import Event, Stream
-from longshore.blocking import Work
 from longshore.duration import Duration, in_words, seconds, to_json
 from longshore.errors import JobDeleted, JobError, Unavailable, WaitTimeout
 from longshore.job import Job
 from longshore.outcome import job_error
-from longshore.task.submittable import Submittable
 
 from .counts import Counts
 from .pages import DELETED, Pages
@@ -23,6 +21,10 @@ from .pieces import Decoders, Submitted, add, pieces
 if TYPE_CHECKING:
     from longshore.client import Longshore
     from longshore.task.call import Call
+
+
+#: The states of jobs that have not ended, in the order in which jobs pass them.
+LEFT = ("scheduled", "retrying", "queued", "running")
 
 
 class Core:
@@ -121,15 +123,6 @@ class Core:
         place = place_of(job_id, self._own_ids)
         return None if place is None or place >= len(self._decoders) else self._decoders[place]
 
-    def work(self) -> set[Work]:
-        """Returns the tasks of the jobs that this handle has submitted, and their queues."""
-        tasks = (getattr(decoder, "__self__", None) for decoder in self._decoders)
-        return {
-            Work(task.kind, task.default_options.queue or "default")
-            for task in tasks
-            if isinstance(task, Submittable)
-        }
-
     def jobs(self) -> Operation[list[Job[Any]]]:
         """Returns handles on its jobs in the order of submission."""
         ids = yield from self._known_ids()
@@ -149,13 +142,25 @@ class Core:
         ids: list[int] = []
         cursor: str | None = ""
         while cursor is not None:
-            params: dict[str, str | int] = {"batch": self._id, "limit": 200}
-            if cursor:
-                params["cursor"] = cursor
-            page = (yield Request("GET", "/v1/jobs", params=params, key=self._token)).json()
+            page = yield from self.page(cursor)
             ids += [job["id"] for job in page["jobs"]]
             cursor = page["next_cursor"]
         return ids[::-1]
+
+    @property
+    def may_list(self) -> bool:
+        """Whether this handle may list the jobs, which the token of a batch does not allow."""
+        return self._token is None
+
+    def page(self, cursor: str, state: str = "") -> Operation[dict[str, Any]]:
+        """Returns a page of the list of its jobs, of one state if that is given."""
+        params: dict[str, str | int] = {"batch": self._id, "limit": 200}
+        params.update({"state": state} if state else {})
+        params.update({"cursor": cursor} if cursor else {})
+        page: dict[str, Any] = (
+            yield Request("GET", "/v1/jobs", params=params, key=self._token)
+        ).json()
+        return page
 
     def ended(self, data: dict[str, Any]) -> Operation[tuple[int, Job[Any]] | None]:
         """Returns the place and a handle of a job that became final."""

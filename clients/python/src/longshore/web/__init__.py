@@ -14,7 +14,7 @@ from __future__ import annotations
 from ..client import Longshore
 
 try:
-    from starlette.routing import Route
+    from starlette.routing import BaseRoute
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "longshore.web needs Starlette: pip install 'longshore[starlette]'", name=error.name
@@ -31,7 +31,7 @@ from .views import view
 __all__ = ["JobView", "Markup", "ajob_html", "event_response", "job_html", "routes", "view"]
 
 
-def routes(ls: Longshore, prefix: str = PREFIX, *, logs: bool = False) -> list[Route]:
+def routes(ls: Longshore, prefix: str = PREFIX, *, logs: bool = False) -> list[BaseRoute]:
     """Return the routes with which pages read jobs and batches.
 
     Each request has the read token of one job or batch (`job.token()`), which is its only right:

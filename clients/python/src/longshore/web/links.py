@@ -27,6 +27,11 @@ def mounted(prefix: str) -> None:
     _mounted.add(prefix)
 
 
+def is_mounted(prefix: str) -> bool:
+    """Return whether this is the prefix of routes of this program."""
+    return prefix in _mounted
+
+
 def check_mounted(prefix: str) -> None:
     """Warn about a view whose page would wait for ever, unless another program serves it."""
     if not any(prefix.endswith(known) for known in _mounted):

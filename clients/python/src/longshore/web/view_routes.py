@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from ..client import Longshore
 from ..errors import NotAllowed, NotFound, Unavailable
@@ -18,7 +18,7 @@ from . import sse
 from .events import closed
 from .links import PLURALS, ViewLink
 from .markup import Shown, job_element
-from .mounts import FirstRoute
+from .mounts import RootObserver, asked_prefix, note_asked
 from .problems import HEADERS, answer
 from .reading import blank, impatient, missing, show, shown
 from .relay import BatchEvents, with_token
@@ -27,10 +27,11 @@ from .views import View, find_view
 _SCRIPT = files("longshore.web").joinpath("job_view.js").read_bytes()
 
 
-def view_routes(ls: Longshore, prefix: str) -> list[Route]:
+def view_routes(ls: Longshore, prefix: str) -> list[BaseRoute]:
     """Return the routes of `JobView`."""
 
     async def fragment(request: Request, token: str) -> Response:
+        note_asked(prefix)
         link, view = link_of(request, token), find_view(request.query_params.get("view", ""))
         if view is None:
             return _unknown_view(link.view)
@@ -39,6 +40,7 @@ def view_routes(ls: Longshore, prefix: str) -> list[Route]:
         return HTMLResponse(job_element(now, attributes), headers=HEADERS)
 
     async def stream(request: Request, token: str) -> Response:
+        note_asked(prefix)
         link, view = link_of(request, token), find_view(request.query_params.get("view", ""))
         if view is None:
             return _unknown_view(link.view)
@@ -48,7 +50,7 @@ def view_routes(ls: Longshore, prefix: str) -> list[Route]:
         headers = {"Cache-Control": "public, max-age=3600"}
         return Response(_SCRIPT, headers=headers, media_type="text/javascript")
 
-    routes: list[Route] = [FirstRoute(f"{prefix}/job_view.js", script, prefix)]
+    routes: list[BaseRoute] = [RootObserver(prefix), Route(f"{prefix}/job_view.js", script)]
     for plural in PLURALS.values():
         routes.append(Route(f"{prefix}/{plural}/{{id:int}}/view", with_token(fragment)))
         routes.append(Route(f"{prefix}/{plural}/{{id:int}}/stream", with_token(stream)))
@@ -59,17 +61,13 @@ def link_of(request: Request, token: str) -> ViewLink:
     """Return what the address of a request says, with the prefix under which it was asked for."""
     given = request.query_params
     prefix, plural, _, _ = request.url.path.rsplit("/", 3)
-    # A proxy may have taken this path away, which the browser needs.
-    root = str(request.scope.get("root_path", "")).rstrip("/")
-    if not prefix.startswith(root):
-        prefix = root + prefix
     return ViewLink(
         id=int(request.path_params["id"]),
         token=token,
         view=given.get("view", ""),
         label=given.get("label", ""),
         poll=_poll(given.get("poll")),
-        prefix=prefix,
+        prefix=asked_prefix(request.scope, prefix),
         what="batch" if plural == PLURALS["batch"] else "job",
     )
 

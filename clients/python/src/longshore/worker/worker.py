@@ -87,6 +87,8 @@ class Worker:
 
     def _runs_coroutine(self, work: blocking.Work) -> bool:
         """Return whether this worker takes such jobs, and runs them on its event loop of tasks."""
+        if work.worker not in (None, self.settings.name):
+            return False
         task = self._app.tasks.get(work.kind)
         queues = queues_of(self._app, self.settings)
         is_coroutine = task is not None and task.mode == "coroutine"
