@@ -110,13 +110,14 @@ async def test_an_outcome_without_an_answer_is_sent_again_unchanged(status: int)
     assert len(set(server.contents)) == 1
 
 
-async def test_outcomes_and_renewals_are_tried_often_while_the_server_is_away() -> None:
+@pytest.mark.parametrize("status", [0, 502, 503])
+async def test_outcomes_and_renewals_are_tried_often_while_the_server_is_away(status: int) -> None:
     """Because it takes them for two seconds after its start, if the leases have expired."""
     called_at: list[float] = []
 
     def away(_: list[Entry]) -> Answer:
         called_at.append(time.monotonic())
-        return Answer(0, b"no answer")
+        return Answer(status, b"no answer")
 
     server = FakeServer(away)
     ended, running = lease_of(1), lease_of(2)
