@@ -14,6 +14,7 @@ setting first_key_file. The server stores it with the scope admin and the name f
 start only: if a key was ever created, it is ignored.
 
 Examples:
+  longshore key generate
   (umask 077; longshore key generate > first.key)
   LONGSHORE_FIRST_KEY=$(cat first.key) longshore serve")]
 pub(super) struct GenerateArgs {}
