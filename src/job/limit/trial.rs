@@ -1,7 +1,7 @@
 //! The trial of a provider: how many of its calls may run at once while it is not known how many it takes.
 //!
 //! Each answered call lets one more run, and the number also doubles with time, so that calls that take long hold
-//! back no others. How fast it does so depends on what is known: see [`ProviderState::step`].
+//! back no others. How fast it does so depends on the refusals so far.
 
 use std::time::Duration;
 
