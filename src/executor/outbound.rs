@@ -56,13 +56,13 @@ use crate::job::outcome::Outcome;
 
 pub(super) use call::{ADDRESS_NOT_ALLOWED, CONNECTION, Call};
 pub(super) use content_coding::DecodeError;
-pub(super) use network::{NotAllowed, OwnAddresses};
+pub(super) use network::{NotAllowed, OwnAddresses, host_limit};
 pub(super) use refusal::BAD_ANSWER;
 pub(super) use response::{PartialResponse, Response};
 pub(super) use target::Target;
 
 use network::{Policy, Proxy, Route};
-use network::host_limit::{self, HostLimit, HostPermit};
+use host_limit::{HostLimit, HostPermit};
 use target::Caller;
 
 /// Time for which an idle connection may be reused.
@@ -167,7 +167,7 @@ impl Outbound {
     /// count, and its worker is free for jobs that call others.
     pub(super) async fn admit(&self, target: &Target) -> Result<HostPermit<'_>, Outcome> {
         let host = target.url.host();
-        let permit = self.host_limit.acquire(host).await;
+        let permit = self.host_limit.acquire(host, host_limit::MAX_WAIT).await;
         permit.ok_or_else(|| host_limit::busy(host))
     }
 

@@ -6,59 +6,49 @@
 //! return together, before the deliveries of other hosts, because older jobs start first.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use crate::executor::outbound::host_limit::{HostLimit, HostPermit, MAX_WAIT};
 use crate::job::Span;
 use crate::job::outcome::{Deferral, JobError, Outcome};
 
 /// Error code of a delivery that was deferred because its host had its share of the calls.
 const RECEIVER_BUSY: &str = "receiver_busy";
-/// Longest wait for a call to the same host. It is short, because the delivery holds a worker.
-const MAX_WAIT: Duration = Duration::from_millis(200);
 /// Pause of the first delivery that is deferred.
 const MIN_PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause, however many deliveries of the host are deferred.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
-
-/// Number of hosts from which on those are forgotten to which no delivery runs or returns.
-const MAX_IDLE_HOSTS: usize = 1_024;
+/// Number of lines from which on those are forgotten in which no delivery returns.
+const MAX_IDLE_LINES: usize = 1_024;
 
 /// Limits the deliveries that run at once to each host.
 pub(super) struct ReceiverLimit {
     max: u32,
-    /// The hosts that are called now, or to which deliveries return.
-    hosts: Mutex<HashMap<String, Host>>,
+    calls: HostLimit,
+    /// The lines of the hosts that were busy.
+    lines: Mutex<HashMap<String, Line>>,
 }
 
-struct Host {
-    calls: Arc<Semaphore>,
+/// The deferred deliveries of a host.
+struct Line {
     /// Whether a delivery has waited in vain since the last call ended. Others need not wait then.
     is_slow: bool,
     /// Time at which the delivery that was deferred last returns.
     returns_at: Instant,
 }
 
-impl Host {
-    /// Returns whether a delivery runs or waits, each of which holds another reference, or deliveries are to return.
-    fn is_needed(&self, now: Instant) -> bool {
-        Arc::strong_count(&self.calls) > 1 || self.returns_at > now
-    }
-}
-
 /// Right to call a host, until it is dropped.
 pub(super) struct ReceiverPermit<'a> {
     limit: &'a ReceiverLimit,
     host: String,
-    permit: Option<OwnedSemaphorePermit>,
+    _call: HostPermit<'a>,
 }
 
 impl ReceiverLimit {
     /// Creates a limit of `max` calls to each host.
     pub(super) fn new(max: u32) -> Self {
-        Self { max, hosts: Mutex::default() }
+        Self { max, calls: HostLimit::new(max), lines: Mutex::default() }
     }
 
     /// Waits shortly until the host may be called.
@@ -66,21 +56,10 @@ impl ReceiverLimit {
     /// # Errors
     /// Returns the outcome of the attempt, which does not count, if the host has its share of the calls.
     pub(super) async fn admit(&self, host: &str) -> Result<ReceiverPermit<'_>, Outcome> {
-        let (calls, is_slow) = {
-            let mut hosts = self.lock();
-            let known = hosts.entry(host.to_owned()).or_insert_with(|| Host {
-                calls: Arc::new(Semaphore::new(self.max as usize)),
-                is_slow: false,
-                returns_at: Instant::now(),
-            });
-            (Arc::clone(&known.calls), known.is_slow)
-        };
-        // Also if there is no permit, so that the host is forgotten after its last call.
-        let mut permit = ReceiverPermit { limit: self, host: host.to_owned(), permit: None };
+        let is_slow = self.lock().get(host).is_some_and(|line| line.is_slow);
         let wait = if is_slow { Duration::ZERO } else { MAX_WAIT };
-        if let Ok(Ok(acquired)) = tokio::time::timeout(wait, calls.acquire_owned()).await {
-            permit.permit = Some(acquired);
-            return Ok(permit);
+        if let Some(call) = self.calls.acquire(host, wait).await {
+            return Ok(ReceiverPermit { limit: self, host: host.to_owned(), _call: call });
         }
         let pause = Span::new(self.pause(host, Instant::now()));
         let message = format!("{} webhooks to {host} are under way, the share of one host", self.max);
@@ -90,35 +69,33 @@ impl ReceiverLimit {
 
     /// Returns the pause of a delivery that did not get a permit.
     fn pause(&self, host: &str, now: Instant) -> Duration {
-        let mut hosts = self.lock();
-        let Some(known) = hosts.get_mut(host) else { return MIN_PAUSE };
-        known.is_slow = true;
+        let mut lines = self.lock();
+        let line =
+            lines.entry(host.to_owned()).or_insert(Line { is_slow: true, returns_at: now });
+        line.is_slow = true;
         // With a share of 8 calls, 20 deliveries return in each second.
-        let next = known.returns_at + 2 * MAX_WAIT / self.max.max(1);
+        let next = line.returns_at + 2 * MAX_WAIT / self.max.max(1);
         let pause = next.saturating_duration_since(now).clamp(MIN_PAUSE, MAX_PAUSE);
-        known.returns_at = now + pause;
+        line.returns_at = now + pause;
         pause
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Host>> {
-        // Valid after a panic: the fields of a host are independent of each other.
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Line>> {
+        // Valid after a panic: the fields of a line are independent of each other.
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ReceiverPermit<'_> {
     fn drop(&mut self) {
-        let mut hosts = self.limit.lock();
-        let has_called = self.permit.take().is_some();
-        let Some(host) = hosts.get_mut(&self.host) else { return };
-        if has_called {
-            host.is_slow = false;
-        }
+        let mut lines = self.limit.lock();
+        let Some(line) = lines.get_mut(&self.host) else { return };
+        line.is_slow = false;
         let now = Instant::now();
-        if !host.is_needed(now) {
-            hosts.remove(&self.host);
-        } else if hosts.len() > MAX_IDLE_HOSTS {
-            hosts.retain(|_, host| host.is_needed(now));
+        if line.returns_at <= now {
+            lines.remove(&self.host);
+        } else if lines.len() > MAX_IDLE_LINES {
+            lines.retain(|_, line| line.is_slow || line.returns_at > now);
         }
     }
 }

@@ -9,7 +9,7 @@
 //! such as that of a router that forwards a port, and a proxy that ends in front of this server.
 
 mod address;
-pub(super) mod host_limit;
+pub(in crate::executor) mod host_limit;
 mod own_addresses;
 mod policy;
 mod proxy;

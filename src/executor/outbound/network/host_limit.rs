@@ -14,7 +14,7 @@ const HOST_BUSY: &str = "host_busy";
 /// Pause of such a job. It is spread, so that the jobs of a busy host do not return together.
 const PAUSE_MS: std::ops::Range<i64> = 2_000..6_000;
 /// Longest wait of a call for others to the same host. It is short, because the call holds a worker.
-const MAX_WAIT: Duration = Duration::from_millis(200);
+pub(in crate::executor) const MAX_WAIT: Duration = Duration::from_millis(200);
 
 /// Limits the calls that run at once to each host.
 pub(in crate::executor) struct HostLimit {
@@ -35,8 +35,12 @@ impl HostLimit {
         Self { max: usize::try_from(max).unwrap_or(usize::MAX), hosts: Mutex::default() }
     }
 
-    /// Waits until the host may be called. Returns `None` if other calls to it take too long.
-    pub(in crate::executor) async fn acquire(&self, host: &str) -> Option<HostPermit<'_>> {
+    /// Waits until the host may be called, up to `wait`. Returns `None` if other calls to it take longer.
+    pub(in crate::executor) async fn acquire(
+        &self,
+        host: &str,
+        wait: Duration,
+    ) -> Option<HostPermit<'_>> {
         let semaphore = {
             let mut hosts = self.lock();
             let semaphore = hosts.entry(host.to_owned());
@@ -44,7 +48,7 @@ impl HostLimit {
         };
         // Also if there is no permit, so that the host is forgotten after its last call.
         let mut permit = HostPermit { limit: self, host: host.to_owned(), permit: None };
-        let acquired = tokio::time::timeout(MAX_WAIT, semaphore.acquire_owned()).await;
+        let acquired = tokio::time::timeout(wait, semaphore.acquire_owned()).await;
         permit.permit = Some(acquired.ok()?.ok()?);
         Some(permit)
     }
@@ -85,12 +89,12 @@ mod tests {
     #[actix_web::test]
     async fn a_host_is_called_at_most_so_many_times_at_once_and_forgotten_afterwards() {
         let limit = HostLimit::new(2);
-        let first = limit.acquire("a").await;
-        let second = limit.acquire("a").await;
+        let first = limit.acquire("a", MAX_WAIT).await;
+        let second = limit.acquire("a", MAX_WAIT).await;
         assert!(first.is_some() && second.is_some());
-        assert!(limit.acquire("b").await.is_some(), "another host has a limit of its own");
-        assert!(limit.acquire("a").await.is_none());
-        let (third, ()) = tokio::join!(limit.acquire("a"), async {
+        assert!(limit.acquire("b", MAX_WAIT).await.is_some(), "another host has a limit of its own");
+        assert!(limit.acquire("a", MAX_WAIT).await.is_none());
+        let (third, ()) = tokio::join!(limit.acquire("a", MAX_WAIT), async {
             tokio::task::yield_now().await;
             drop(first);
         });
