@@ -29,9 +29,9 @@ use std::time::Duration;
 
 use crate::job::lane::Lane;
 use crate::job::limit::provider::ProviderName;
+use crate::job::limit::queue_shares::QueueShares;
 use crate::job::limit::{Held, Room};
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
-use crate::job::submission::on_end::callback::CALLBACK_QUEUE;
 use crate::job::time::Timestamp;
 use fair_share::Rotation;
 pub use learned_kinds::{KindChanges, LearnedKind, LearnedKinds};
@@ -68,10 +68,8 @@ pub struct Roster {
     queues: HashMap<QueueName, QueueEntry>,
     /// Providers with a limit or a pause.
     providers: HashMap<ProviderName, ProviderEntry>,
-    /// Maximum number of running jobs in the async lane of a queue without `max_running`.
-    queue_share: u32,
-    /// Maximum number of running deliveries of webhooks, unless their queue has `max_running`.
-    delivery_share: u32,
+    /// Maximum numbers of running jobs in the async lane of queues without `max_running`.
+    shares: QueueShares,
     /// Ready queues of each lane of this process.
     ready: [Rotation; Lane::COUNT],
     waiting_workers: WaitingWorkers,
@@ -89,8 +87,7 @@ impl Roster {
             payloads: Payloads::new(usize::MAX),
             queues: HashMap::new(),
             providers: HashMap::new(),
-            queue_share: u32::MAX,
-            delivery_share: u32::MAX,
+            shares: QueueShares::UNLIMITED,
             ready: Default::default(),
             waiting_workers: WaitingWorkers::default(),
             is_remote_first: false,
@@ -124,21 +121,13 @@ impl Roster {
     /// cannot take all of its workers.
     #[must_use]
     pub fn limit_queue_share(self, queue_share: u32) -> Self {
-        Self { queue_share, ..self }
+        Self { shares: QueueShares { jobs: queue_share, ..self.shares }, ..self }
     }
 
     /// Limits the running deliveries of webhooks, unless their queue has `max_running`.
     #[must_use]
     pub fn limit_deliveries(self, delivery_share: u32) -> Self {
-        Self { delivery_share, ..self }
-    }
-
-    /// Returns the maximum number of running jobs in the async lane of a queue without `max_running`.
-    fn share_of(&self, queue: &QueueName) -> u32 {
-        match queue.as_str() {
-            CALLBACK_QUEUE => self.queue_share.min(self.delivery_share),
-            _ => self.queue_share,
-        }
+        Self { shares: QueueShares { deliveries: delivery_share, ..self.shares }, ..self }
     }
 
     /// Records how many more calls of a provider may start.

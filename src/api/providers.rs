@@ -65,17 +65,15 @@ impl Provider {
     pub fn new(
         name: ProviderName,
         limits: Option<ProviderLimits>,
-        state: ProviderState,
+        state: &ProviderState,
         now: Timestamp,
     ) -> Self {
-        let trial = state.trial_at(now);
-        let ProviderState { running, queued, pause, .. } = state;
-        let pause = pause.filter(|pause| !pause.is_over);
+        let (trial, paused_until) = (state.trial_at(now), state.paused_until(now));
+        let pause = state.recovery();
         // A trial above the configured limit limits nothing.
         let max_running = limits.and_then(|limits| limits.max_running);
         let trial = trial.filter(|trial| max_running.is_none_or(|max| *trial < max));
-        let is_paused = pause.as_ref().is_some_and(|pause| pause.until > now);
-        let health = if is_paused {
+        let health = if paused_until.is_some() {
             ProviderHealth::Paused
         } else if pause.is_some() {
             ProviderHealth::Recovering
@@ -89,14 +87,14 @@ impl Provider {
             is_configured: limits.is_some(),
             max_running,
             requests_per_minute: limits.and_then(|limits| limits.requests_per_minute),
-            running,
-            queued,
+            running: state.running,
+            queued: state.queued,
             state: health,
-            max_running_now: trial.filter(|_| !is_paused),
-            paused_until: pause.as_ref().map(|pause| pause.until).filter(|_| is_paused),
-            refused_since: pause.as_ref().map(|pause| pause.since),
-            refused: pause.as_ref().map(|pause| pause.refused),
-            error: pause.map(|pause| pause.error),
+            max_running_now: trial.filter(|_| paused_until.is_none()),
+            paused_until,
+            refused_since: pause.map(|pause| pause.since),
+            refused: pause.map(|pause| pause.refused),
+            error: pause.map(|pause| pause.error.clone()),
         }
     }
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;
+use crate::job::limit::queue_shares::QueueShares;
 use crate::job::problem::Problem;
 use crate::job::queue::QueueName;
-use crate::job::submission::on_end::callback::{CALLBACK_GROUPS, CALLBACK_QUEUE};
+use crate::job::submission::on_end::callback::CALLBACK_GROUPS;
 
 /// Number of workers of each local lane.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,10 +51,8 @@ impl Lanes {
     /// Returns the number of jobs of a queue without `max_running` that may run in the async lane. The deliveries of
     /// webhooks have at most half of it.
     pub fn share_of(&self, queue: &QueueName) -> u32 {
-        match queue.as_str() {
-            CALLBACK_QUEUE => self.share_of_async().min(self.share_of_callbacks()),
-            _ => self.share_of_async(),
-        }
+        let (jobs, deliveries) = (self.share_of_async(), self.share_of_callbacks());
+        QueueShares { jobs, deliveries }.of(queue)
     }
 
     /// Returns the maximum number of webhooks that are delivered at once: half of the workers of the async lane,
@@ -174,6 +173,7 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::submission::on_end::callback::CALLBACK_QUEUE;
 
     #[test]
     fn webhooks_have_half_of_the_async_lane_and_a_host_half_of_its_group() {

@@ -4,6 +4,7 @@
 
 pub mod provider;
 pub mod provider_name;
+pub mod queue_shares;
 pub mod starts;
 pub mod trial;
 pub mod waiting;

@@ -135,7 +135,7 @@ impl<'a> Plan<'a> {
         let mut allowance = entry.allowance(self.now).saturating_sub(planned);
         if lane == Lane::Async {
             if entry.settings.max_running.is_none() {
-                let share = self.roster.share_of(queue);
+                let share = self.roster.shares.of(queue);
                 allowance = allowance.min(share.saturating_sub(entry.running[lane.index()]));
             }
             if !entry.has_async_jobs {

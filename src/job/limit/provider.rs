@@ -117,12 +117,15 @@ impl ProviderState {
         self.pause.as_ref().filter(|pause| !pause.is_over)
     }
 
+    /// Returns the end of the pause in which the provider is at `now`.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.recovery().map(|pause| pause.until).filter(|until| *until > now)
+    }
+
     /// Returns how many calls may start at `now`.
     pub fn room(&self, limits: ProviderLimits, now: Timestamp) -> Room {
-        if let Some(pause) = self.recovery()
-            && pause.until > now
-        {
-            return Room { jobs: 0, held: Some(Held::Pause(pause.until)) };
+        if let Some(until) = self.paused_until(now) {
+            return Room { jobs: 0, held: Some(Held::Pause(until)) };
         }
         // A call that hangs since before the pause must not keep others from being tried.
         let older = self.pause.as_ref().map_or(0, |pause| pause.older);
@@ -186,9 +189,7 @@ impl ProviderState {
         limits: ProviderLimits,
         now: Timestamp,
     ) -> Option<ProviderEvent> {
-        if self.recovery().is_some_and(|pause| pause.until > now)
-            || limits == ProviderLimits::NOT_CONFIGURED
-        {
+        if self.paused_until(now).is_some() || limits == ProviderLimits::NOT_CONFIGURED {
             return None;
         }
         if let Some(pause) = &mut self.pause {

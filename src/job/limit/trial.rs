@@ -53,7 +53,7 @@ impl ProviderState {
     /// refusal.
     pub fn grow_trial(&mut self, limits: ProviderLimits, now: Timestamp) {
         let older = self.pause.as_ref().map_or(0, |pause| pause.older);
-        let is_paused = self.recovery().is_some_and(|pause| pause.until > now);
+        let is_paused = self.paused_until(now).is_some();
         if self.trial.is_none() || is_paused || limits == ProviderLimits::NOT_CONFIGURED {
             return;
         }

@@ -81,7 +81,7 @@ mod tests {
     fn row(limits: Option<ProviderLimits>, state: &ProviderState, millis: i64) -> ProviderRow {
         let now = Timestamp::from_millis(millis);
         let name = "local".parse().unwrap();
-        ProviderRow::new(&Provider::new(name, limits, state.clone(), now), now)
+        ProviderRow::new(&Provider::new(name, limits, state, now), now)
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Handle {
             state.forget_pause(now);
             let configured = limits.get(&name).copied();
             let is_shown = configured.is_some() || state.running > 0 || state.queued > 0;
-            is_shown.then(|| Provider::new(name, configured, state, now))
+            is_shown.then(|| Provider::new(name, configured, &state, now))
         });
         Ok(providers.collect())
     }
